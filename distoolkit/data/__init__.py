@@ -1,0 +1,1 @@
+"""Data sets, and the doors for the reader's own images."""

@@ -1,0 +1,1 @@
+"""Encoders, decoders and loss terms that several methods share."""

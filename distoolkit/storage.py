@@ -1,0 +1,88 @@
+"""Writing so that a kill, a full disk or a bad input never costs what was there before.
+
+Everything is written beside its target under a temporary name and moved into place when it is whole.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from distoolkit.contract import DistoolkitError
+
+
+@contextlib.contextmanager
+def replacing(target: str | os.PathLike[str]) -> Iterator[Path]:
+    """Give a temporary path to write to; on success it takes the place of ``target``, file or folder.
+
+    A file changes places atomically. A folder needs two renames; a kill between them leaves the old folder
+    aside, and `recover` puts it back.
+
+    Raises
+    ------
+    DistoolkitError
+        When the disk is full or the place cannot be written; ``target`` is as it was.
+    """
+    target = Path(target)
+    temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.tmp")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        _flush(temporary)
+        if temporary.is_dir() and target.exists():
+            target.rename(_aside(target))
+        os.replace(temporary, target)
+    except OSError as error:
+        raise DistoolkitError(_what_failed(target, error)) from error
+    finally:
+        _remove(temporary)
+    _remove(_aside(target))
+
+
+def recover(target: str | os.PathLike[str]) -> Path:
+    """Put back a folder that a kill caught between its two renames; return ``target`` as a path."""
+    target = Path(target)
+    if not target.exists() and _aside(target).exists():
+        _aside(target).rename(target)
+    return target
+
+
+def write_json(target: str | os.PathLike[str], value: Any) -> None:
+    """Write a value as indented JSON, atomically. NaN is refused: it is not JSON."""
+    text = json.dumps(value, indent=2, sort_keys=True, allow_nan=False) + "\n"
+    with replacing(target) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def _aside(target: Path) -> Path:
+    return target.with_name(f".{target.name}.old")
+
+
+def _flush(path: Path) -> None:
+    """Force a file to the disk: a rename must not overtake the data. Folders flush their files."""
+    for file in path.rglob("*") if path.is_dir() else (path,):
+        if file.is_file():
+            with file.open("rb") as handle:
+                os.fsync(handle.fileno())
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _what_failed(target: Path, error: OSError) -> str:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return (
+            f"no space left while saving {target}; what was there before is untouched. Free some space and save again"
+        )
+    return f"cannot save {target}: {error}; what was there before is untouched"

@@ -1,0 +1,1 @@
+"""Checks for plugin authors: does my method, metric or data set keep the contract?"""

@@ -1,0 +1,1 @@
+"""Pictures: each view takes a Dataset and returns a HoloViews element."""

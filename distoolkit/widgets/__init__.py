@@ -1,0 +1,1 @@
+"""Live controls in a notebook: stock ipywidgets, thin."""

@@ -192,6 +192,7 @@ def create_run(
         "spec": vars(spec_of(images)),
         "data": str(images.attrs.get("data", "array")),
         "data_hash": str(images.attrs.get("data_hash", "")),
+        "data_options": schema.attribute(images, "data_options", {}),  # with them, `load` gives the images again
         "seed": seed,
         "device": device,
         "versions": {name: importlib.metadata.version(name) for name in _VERSIONED}

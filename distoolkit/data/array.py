@@ -52,7 +52,7 @@ def load(
         raise DataError(f"{path} is no .npz file: it holds one array, so there is no key to give")
     else:
         pixels = _on_disk(path)
-    images = schema.as_images(pixels, labels, name=path.stem, data_hash=files.file_hash(path))
+    images = schema.as_images(pixels, labels, name="array", data_hash=files.file_hash(path))
     return files.sampled(images, sample, seed, key=key, factors=factors)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import zipfile
 from pathlib import Path
@@ -13,9 +12,8 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from distoolkit import schema
 from distoolkit.contract import DataError
-from distoolkit.data.grid import choose
+from distoolkit.data.grid import choose, option_hash
 
 WHOLE = 256 * 2**20
 """Bytes: files up to this size are hashed whole, larger ones by this much of them, evenly spread."""
@@ -48,11 +46,6 @@ def file_hash(path: Path) -> str:
                 file.seek(int(start))
                 digest.update(file.read(2**20))
     return digest.hexdigest()
-
-
-def option_hash(content: str, **options: Any) -> str:
-    """Hash what a data set was made from together with the options that it was loaded with."""
-    return hashlib.blake2b(json.dumps([content, options], sort_keys=True).encode(), digest_size=16).hexdigest()
 
 
 def npy(path: Path, *, mapped: bool = True) -> npt.NDArray[Any]:
@@ -108,9 +101,8 @@ def npz_shapes(path: Path) -> dict[str, tuple[int, ...]]:
 
 
 def sampled(images: xr.Dataset, sample: int | None, seed: int, **options: Any) -> xr.Dataset:
-    """Keep ``sample`` random distinct images and write all options into the provenance."""
+    """Keep ``sample`` random distinct images; the options go into the hash."""
     if sample is not None:
         images = images.isel(sample=choose(images.sizes["sample"], sample, seed))
-    options = {"sample": sample, "seed": seed, **options}
-    digest = option_hash(str(images.attrs["data_hash"]), **options)
-    return schema.stamp(images, "images", data_hash=digest, data_options=options)
+    digest = option_hash(str(images.attrs["data_hash"]), sample=sample, seed=seed, **options)
+    return images.assign_attrs(data_hash=digest)

@@ -76,14 +76,13 @@ def load(
         [factor] if factor else None,
         factor_sizes=[len(names)] if factor else None,
         factor_kinds=["categorical"] if factor else None,
-        name=root.resolve().name or "folder",
+        name="folder",
         data_hash=schema.fingerprint(pixels),
     )
     images = images.assign_coords(sample=index, file=("sample", [p.as_posix() for p in within]))
-    options = {"size": size, "fit": fit, "colour": colour, "factor": factor, "sample": sample, "seed": seed}
     skipped = [p.relative_to(root).as_posix() for p in broken] or None
     labels = {factor: names} if factor else None
-    return schema.stamp(images, "images", data_options=options, skipped=skipped, factor_labels=labels)
+    return schema.stamp(images, "images", skipped=skipped, factor_labels=labels)
 
 
 def _pictures(root: Path) -> list[Path]:

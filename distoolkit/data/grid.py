@@ -96,7 +96,6 @@ def labelled(
     pixels: Any, factors: npt.NDArray[np.int64], grid: Grid, name: str, content: str, *, index: Any, **options: Any
 ) -> xr.Dataset:
     """Give pictures of a grid their factors and provenance; ``content`` stands for the pixels in the hash."""
-    text = json.dumps([name, content, options], sort_keys=True, default=str)
     images = schema.as_images(
         pixels,
         factors,
@@ -104,11 +103,16 @@ def labelled(
         factor_sizes=[f.size for f in grid],
         factor_kinds=[f.kind for f in grid],
         name=name,
-        data_hash=hashlib.blake2b(text.encode(), digest_size=16).hexdigest(),
+        data_hash=option_hash(f"{name} {content}", **options),
     )
     images = images.assign_coords(sample=index)
     labels = {f.name: f.labels for f in grid if f.labels}
-    return schema.stamp(images, "images", data_options=options or None, factor_labels=labels or None)
+    return schema.stamp(images, "images", factor_labels=labels or None)
+
+
+def option_hash(content: str, **options: Any) -> str:
+    """Hash what a data set was made from together with the options that it was loaded with."""
+    return hashlib.blake2b(json.dumps([content, options], sort_keys=True).encode(), digest_size=16).hexdigest()
 
 
 def _draw(draw: Draw, factors: npt.NDArray[np.int64], samples: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:

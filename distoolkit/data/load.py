@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import xarray as xr
 
 from distoolkit import registry, schema
 from distoolkit.contract import DataSource
-from distoolkit.data.options import checked
+from distoolkit.data.options import REQUIRED, checked, options_of
 from distoolkit.data.select import by_factor
 
 
@@ -39,6 +40,19 @@ def load(name: str, **options: Any) -> xr.Dataset:
         Files that are missing, damaged or cannot be used as they are.
     """
     source: DataSource = registry.find("datasets", name)
-    images = registry.resolve(source.load)(**checked(source, options))
+    asked = checked(source, options)
+    images = registry.resolve(source.load)(**asked)
     schema.check(images, "images")
-    return by_factor(images.assign_attrs({"licence": source.licence, **images.attrs}))
+    # name and options together load the same images again
+    images = schema.stamp(images, "images", data=name, data_options=_recorded(source, asked), licence=source.licence)
+    return by_factor(images)
+
+
+def _recorded(source: DataSource, asked: dict[str, Any]) -> dict[str, Any]:
+    """Return all options as JSON can hold them, defaults too, since defaults may change; paths are made absolute."""
+    everything = {o.name: o.default for o in options_of(source).values() if o.default is not REQUIRED} | asked
+    everything.pop("progress", None)
+    return {
+        name: os.path.abspath(os.path.expanduser(value)) if value is not None and name == "path" else value
+        for name, value in everything.items()
+    }

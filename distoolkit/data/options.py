@@ -46,7 +46,7 @@ class Option:
         return typing.get_args(self.hint) if typing.get_origin(self.hint) is Literal else ()
 
 
-def options(source: DataSource) -> dict[str, Option]:
+def options_of(source: DataSource) -> dict[str, Option]:
     """Return the options of a data set by name."""
     loader = resolve(source.load)
     hints = typing.get_type_hints(loader)
@@ -68,7 +68,7 @@ def checked(source: DataSource, given: dict[str, Any]) -> dict[str, Any]:
     ConfigError
         A value of the wrong type, or a required option that is missing. All of them are listed at once.
     """
-    known = options(source)
+    known = options_of(source)
     for name in given:
         if name not in known:
             raise UnknownNameError(config.unknown(f"option of {source.name}", name, known))

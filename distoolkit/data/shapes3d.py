@@ -51,7 +51,8 @@ SKY = np.array((153, 226, 249), dtype=np.uint16)
 FLOOR, WALL, OBJECT, AIR = range(4)
 
 # lengths in sides of the cube at scale 1
-_FOCAL, _EYE, _PITCH, _DISTANCE = 51.55, 0.78, np.deg2rad(5.7), 2.80
+_FOCAL, _PITCH = 51.55, np.deg2rad(5.7)  # pixels; upward
+_EYE = np.array((0, -2.80, 0.78))
 _HALF_ROOM, _WALL_HEIGHT = np.array((9.4, 9.1)), 5.35  # to the side walls, to the back wall
 _AMBIENT, _FRONT, _LAMP = 0.12, 0.83, 0.72
 _ALBEDO = np.array((1.02, 1.04, 1.0))  # of floor, walls, object: with one hue they would else melt into each other
@@ -133,30 +134,51 @@ def cast(shape: int, scale: float, angle: float, size: int = 64) -> Array:
     array
         (surface, size, size): how much of the colour of floor, wall, object and sky each pixel shows, in [0, 1].
     """
-    side = 64 * _RAYS
-    rays = _camera_rays(side)
-    eye = np.array([0, -_DISTANCE, _EYE])
-    object_at, normal = _object(shape, scale, angle, eye, rays)
-    wall_at, wall_normal = _walls(angle, eye, rays)
-    with np.errstate(divide="ignore"):
-        floor_at = np.where(rays[:, 2] < 0, -_EYE / rays[:, 2], np.inf)
-    wall_at[eye[2] + wall_at * rays[:, 2] > _WALL_HEIGHT] = np.inf  # above the wall is the sky
-    depth = np.stack([floor_at, wall_at, object_at])
-    surface = np.where(np.isfinite(depth.min(axis=0)), depth.argmin(axis=0), AIR)
-    light = np.ones(len(rays))
-    light[surface == WALL] = _shade(WALL, wall_normal[surface == WALL])
-    light[surface == OBJECT] = _shade(OBJECT, normal[surface == OBJECT])
-    ground = np.flatnonzero(surface == FLOOR)
-    points = eye + floor_at[ground, None] * rays[ground]
-    light[ground] = _shade(FLOOR, np.array((0.0, 0.0, 1.0)), _lit(shape, scale, angle, points))
+    depth, surface, light = _room(angle)
+    # only the cube looks different from another side
+    object_at, object_light, floor_light = _thing(shape, scale, angle if shape == 0 else 0.0)
+    light = np.where(surface == FLOOR, floor_light, light)
+    light = np.where(object_at < depth, object_light, light)
+    surface = np.where(object_at < depth, OBJECT, surface)
     shares = np.stack([np.where(surface == s, light, 0) for s in range(4)])
-    block = side // size
+    block = 64 * _RAYS // size
     return np.asarray(shares.reshape(4, size, block, size, block).mean(axis=(2, 4)))
 
 
-def _camera_rays(side: int) -> Array:
+@functools.lru_cache(maxsize=15)
+def _room(angle: float) -> tuple[Array, npt.NDArray[np.int64], Array]:
+    """Return the empty room's depth, surface and light along each ray."""
+    rays = _camera_rays()
+    wall_at, wall_normal = _walls(angle, rays)
+    wall_at[_EYE[2] + wall_at * rays[:, 2] > _WALL_HEIGHT] = np.inf  # above the wall is the sky
+    depth = np.stack([_floor_at(rays), wall_at])
+    surface = np.where(np.isfinite(depth.min(axis=0)), depth.argmin(axis=0), AIR)
+    light = np.where(surface == WALL, _shade(WALL, wall_normal), 1.0)
+    return depth.min(axis=0), surface, light
+
+
+@functools.lru_cache(maxsize=32)
+def _thing(shape: int, scale: float, angle: float) -> tuple[Array, Array, Array]:
+    """Return the object's depth and light along each ray, and the light of the floor that its shadow falls on."""
+    rays = _camera_rays()
+    object_at, normal = _object(shape, scale, angle, _EYE, rays)
+    floor_at = _floor_at(rays)
+    ground = np.isfinite(floor_at)
+    points = _EYE + floor_at[ground, None] * rays[ground]
+    light = np.zeros(len(rays))
+    light[ground] = _shade(FLOOR, np.array((0.0, 0.0, 1.0)), _lit(shape, scale, angle, points))
+    return object_at, _shade(OBJECT, np.where(np.isfinite(object_at)[:, None], normal, 0)), light
+
+
+def _floor_at(rays: Array) -> Array:
+    with np.errstate(divide="ignore"):
+        return np.where(rays[:, 2] < 0, -_EYE[2] / rays[:, 2], np.inf)
+
+
+@functools.cache
+def _camera_rays() -> Array:
     """Return unit directions (ray, xyz), row by row; x to the right, y away from the camera, z up."""
-    offset = (np.arange(side) + 0.5) * (64 / side) - 32
+    offset = (np.arange(64 * _RAYS) + 0.5) / _RAYS - 32
     x, down = np.meshgrid(offset / _FOCAL, offset / _FOCAL)
     sine, cosine = np.sin(_PITCH), np.cos(_PITCH)
     rays = np.stack([x, cosine + sine * down, sine - cosine * down], axis=-1).reshape(-1, 3)
@@ -196,10 +218,10 @@ def _lit(shape: int, scale: float, angle: float, points: Array) -> Array:
     return lit
 
 
-def _walls(angle: float, eye: Array, rays: Array) -> tuple[Array, Array]:
+def _walls(angle: float, rays: Array) -> tuple[Array, Array]:
     """Return the distance to the wall of the room along each ray, and the wall's normal."""
     turn = _turn(angle)
-    start, along = eye @ turn.T, rays @ turn.T
+    start, along = _EYE @ turn.T, rays @ turn.T
     sides = np.sign(along[:, :2])
     with np.errstate(divide="ignore", invalid="ignore"):
         distances = np.where(sides != 0, (sides * _HALF_ROOM - start[:2]) / along[:, :2], np.inf)

@@ -5,7 +5,7 @@
 ``weights.safetensors``  the model's parameters and buffers
 ``history.nc``         what the trainer reported
 ``latents.nc``, ``scores.nc``, ``traversal.nc``  whatever was saved with `Run.save`
-``checkpoint/``        what an unfinished run needs to go on
+``checkpoint.safetensors``  what an unfinished run needs to go on
 =====================  ===========================================================================
 
 Every file is written whole or not at all, and nothing that is read is unpickled.
@@ -28,7 +28,7 @@ import xarray as xr
 from distoolkit import config as configs
 from distoolkit import registry, schema
 from distoolkit.contract import ConfigError, ImageSpec, Method, RunError, UnknownNameError
-from distoolkit.storage import replacing, write_json
+from distoolkit.storage import write_json, write_tensors
 
 if TYPE_CHECKING:
     import torch
@@ -118,11 +118,7 @@ class Run:
 
     def save_weights(self, module: torch.nn.Module) -> None:
         """Write the model's parameters and buffers, from whatever device they are on."""
-        from safetensors.torch import save_file
-
-        tensors = {name: t.detach().to("cpu", copy=True).contiguous() for name, t in module.state_dict().items()}
-        with replacing(self.folder / "weights.safetensors") as temporary:
-            save_file(tensors, temporary)
+        write_tensors(self.folder / "weights.safetensors", module.state_dict())
 
     def save(self, dataset: xr.Dataset) -> Path:
         """Keep a Dataset in the run folder, under the name of its kind; an older one is replaced."""

@@ -9,13 +9,17 @@ import contextlib
 import errno
 import json
 import os
+import re
 import shutil
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from distoolkit.contract import DistoolkitError
+
+if TYPE_CHECKING:
+    import torch
 
 
 @contextlib.contextmanager
@@ -59,6 +63,46 @@ def write_json(target: str | os.PathLike[str], value: Any) -> None:
     text = json.dumps(value, indent=2, sort_keys=True, allow_nan=False) + "\n"
     with replacing(target) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def write_tensors(target: str | os.PathLike[str], tensors: dict[str, torch.Tensor], record: Any = None) -> None:
+    """Write named tensors, from whatever device, and a JSON-able record as one safetensors file, atomically.
+
+    Raises
+    ------
+    DistoolkitError
+        When the disk is full or the place cannot be written; ``target`` is as it was.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import save_file
+
+    # copies: safetensors refuses tensors that share memory, as tied weights do
+    copies = {name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in tensors.items()}
+    metadata = {"record": json.dumps(record, allow_nan=False)}
+    with replacing(target) as temporary:
+        try:
+            save_file(copies, temporary, metadata)
+        except SafetensorError as error:  # it hides what the system said in its message
+            code = re.search(r"os error (\d+)", str(error))
+            raise OSError(int(code[1]) if code else errno.EIO, str(error)) from error
+
+
+def read_tensors(path: str | os.PathLike[str]) -> tuple[dict[str, torch.Tensor], Any]:
+    """Read what `write_tensors` wrote: the tensors, on the CPU, and the record.
+
+    Raises
+    ------
+    DistoolkitError
+        The file is not there, or is no whole safetensors file.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, "pt") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+            return tensors, json.loads((file.metadata() or {}).get("record", "null"))
+    except (OSError, ValueError, SafetensorError) as error:
+        raise DistoolkitError(f"{path} cannot be read as a whole safetensors file ({error})") from error
 
 
 def _aside(target: Path) -> Path:

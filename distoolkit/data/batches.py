@@ -71,8 +71,12 @@ class Pixels:
     def chunks(self, size: int) -> Iterator[Batch]:
         """Hand out all images once, in their order, ``size`` at a time."""
         for start in range(0, self.count, size):
-            index = torch.arange(start, min(start + size, self.count))
-            yield self.batch(index)
+            stop = min(start + size, self.count)
+            if self._store is not None:
+                pixels = self._store[start:stop]
+            else:
+                pixels = _as_tensor(self._variable[start:stop].values).to(self.device)
+            yield {"image": as_floats(pixels), "index": torch.arange(start, stop, device=self.device)}
 
     def _everything(self) -> torch.Tensor:
         if self.device.type == "meta":

@@ -13,19 +13,24 @@ import numpy.typing as npt
 import xarray as xr
 from xarray.core.indexing import IndexSelResult
 
-from distoolkit.contract import DataError
+from distoolkit import schema
+from distoolkit.contract import DataError, UnknownNameError
 
 
 class FactorIndex(xr.Index):
     """An index over all factors at once: ``images.sel(shape=2, scale=[0, 1], posX=slice(0, 15))``.
 
     A number selects one value, a list any of its values, a slice a range with both ends included, as everywhere in
-    xarray. The order of the images is kept, and ``sample`` stays a dimension.
+    xarray; values that have names go by them too (``shape="heart"``). The order of the images is kept, and
+    ``sample`` stays a dimension.
     """
 
-    def __init__(self, columns: Mapping[Hashable, npt.NDArray[Any]], dim: Hashable) -> None:
+    def __init__(
+        self, columns: Mapping[Hashable, npt.NDArray[Any]], dim: Hashable, labels: Mapping[str, list[str]]
+    ) -> None:
         self.columns = dict(columns)
         self.dim = dim
+        self.labels = labels
 
     @classmethod
     def from_variables(cls, variables: Mapping[Any, xr.Variable], *, options: Mapping[str, Any]) -> FactorIndex:
@@ -33,7 +38,16 @@ class FactorIndex(xr.Index):
         dims = {v.dims for v in variables.values()}
         if len(dims) != 1 or len(next(iter(dims))) != 1:
             raise ValueError(f"a FactorIndex needs coordinates along one dimension, given {sorted(map(str, dims))}")
-        return cls({name: v.values for name, v in variables.items()}, next(iter(dims))[0])
+        columns = {name: v.values for name, v in variables.items()}
+        return cls(columns, next(iter(dims))[0], options.get("labels", {}))
+
+    def create_variables(self, variables: Mapping[Any, xr.Variable] | None = None) -> dict[Any, xr.Variable]:
+        """Return the coordinates: one variable for each factor."""
+        given = variables or {}
+        return {
+            name: xr.Variable((self.dim,), column, given[name].attrs if name in given else None)
+            for name, column in self.columns.items()
+        }
 
     def isel(self, indexers: Mapping[Any, Any]) -> FactorIndex | None:
         """Index the columns as their dimension is indexed; a single image keeps no index."""
@@ -41,13 +55,14 @@ class FactorIndex(xr.Index):
         key = key.values if isinstance(key, xr.Variable) else key
         if not isinstance(key, slice) and np.ndim(key) != 1:
             return None
-        return FactorIndex({name: column[key] for name, column in self.columns.items()}, self.dim)
+        columns = {name: column[key] for name, column in self.columns.items()}
+        return FactorIndex(columns, self.dim, self.labels)
 
     def sel(self, labels: dict[Any, Any]) -> IndexSelResult:
         """Find the images that meet every condition."""
         keep = np.ones(len(next(iter(self.columns.values()))), dtype=bool)
         for name, wanted in labels.items():
-            keep &= _meets(self.columns[name], str(name), wanted)
+            keep &= _meets(self.columns[name], str(name), wanted, self.labels.get(str(name), []))
         return IndexSelResult({self.dim: np.flatnonzero(keep)})
 
     def equals(self, other: xr.Index, *, exclude: frozenset[Hashable] | None = None) -> bool:
@@ -71,18 +86,22 @@ def by_factor(images: xr.Dataset) -> xr.Dataset:
     names = [str(n) for n in images["factor"].values]
     columns = images["factors"].values
     coords = {n: ("sample", columns[:, k]) for k, n in enumerate(names) if n not in taken}
-    return images.assign_coords(coords).set_xindex(list(coords), FactorIndex) if coords else images
+    if not coords:
+        return images
+    labels = schema.attribute(images, "factor_labels", {})
+    return images.assign_coords(coords).set_xindex(list(coords), FactorIndex, labels=labels)
 
 
-def _meets(column: npt.NDArray[Any], name: str, wanted: Any) -> npt.NDArray[np.bool_]:
+def _meets(column: npt.NDArray[Any], name: str, wanted: Any, labels: list[str]) -> npt.NDArray[np.bool_]:
     if isinstance(wanted, slice):
         if wanted.step is not None:
             raise DataError(f"{name}: a slice of factor values takes no step; give a list")
         low = column.min(initial=0) if wanted.start is None else wanted.start
         high = column.max(initial=0) if wanted.stop is None else wanted.stop
         return np.asarray((column >= low) & (column <= high))
-    values = np.atleast_1d(np.asarray(wanted))
-    absent = np.setdiff1d(values, column)
-    if absent.size:
-        raise KeyError(f"no image has {name} = {absent.tolist()}; there are {np.unique(column).tolist()}")
+    values = [labels.index(v) if v in labels else v for v in np.atleast_1d(np.asarray(wanted)).tolist()]
+    absent = sorted(set(values) - set(column.tolist()), key=str)
+    if absent:
+        there = np.unique(column).tolist()
+        raise UnknownNameError(f"no image has {name} = {absent}; there are {there} {', '.join(labels)}".rstrip())
     return np.isin(column, values)

@@ -1,11 +1,12 @@
 """The Datasets that travel between the verbs: make them, check them, save and open them.
 
-Five kinds, marked by ``attrs["kind"]`` and ``attrs["schema"] == "distoolkit/1"``:
+Six kinds, marked by ``attrs["kind"]`` and ``attrs["schema"] == "distoolkit/1"``:
 
 =========  ==========================================================================================
 images     ``image(sample, y, x, channel)`` uint8; ``factors(sample, factor)`` int, if known
 latents    ``code(sample, latent)`` float; ``code_std``, ``factors``, ``reconstruction_mse(sample)``, if known
-traversal  ``image(unit, step, y, x, channel)`` uint8; a swap has ``image(source, target, y, x, channel)``
+traversal  ``image(unit, step, y, x, channel)`` uint8, with ``sample`` in front if several images were moved
+swap       ``image(source, target, y, x, channel)`` uint8
 scores     ``score(metric)`` and the matrices behind it
 history    one variable for each reported name, along ``step``
 =========  ==========================================================================================
@@ -223,6 +224,16 @@ def scalars(latents: xr.Dataset) -> xr.Dataset:
     return reduced
 
 
+def principal_axis(centred: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return the direction (entry,) of largest variance of centred codes (sample, entry), as a unit vector.
+
+    Its sign, which is free, makes the largest entry positive, so that runs compare.
+    """
+    _, vectors = np.linalg.eigh(centred.T @ centred)
+    axis = vectors[:, -1]
+    return np.asarray(axis * np.sign(axis[np.abs(axis).argmax()]))
+
+
 def fingerprint(array: npt.NDArray[Any]) -> str:
     """Hash an array by its shape, dtype and content."""
     array = np.ascontiguousarray(array)
@@ -355,10 +366,7 @@ def _first_component(block: npt.NDArray[Any]) -> npt.NDArray[Any]:
     if block.shape[1] == 1:
         return block[:, 0]
     centred = block.astype(np.float64) - block.mean(axis=0, dtype=np.float64)
-    _, vectors = np.linalg.eigh(centred.T @ centred)
-    axis = vectors[:, -1]
-    axis *= np.sign(axis[np.abs(axis).argmax()])  # the sign is free: fix it, so that runs compare
-    return np.asarray(centred @ axis)
+    return np.asarray(centred @ principal_axis(centred))
 
 
 def _variable_faults(dataset: xr.Dataset, kind: str) -> list[str]:
@@ -369,7 +377,8 @@ def _variable_faults(dataset: xr.Dataset, kind: str) -> list[str]:
                 faults.append(f"variable {name}{dims} is missing")
             continue
         variable = dataset[name]
-        if variable.dims != dims:
+        several = ("sample", *dims) if kind == "traversal" else dims
+        if variable.dims not in (dims, several):
             faults.append(f"{name} has dims {variable.dims}, expected {dims}")
         if variable.dtype.kind not in dtypes:
             faults.append(f"{name} has dtype {variable.dtype}")

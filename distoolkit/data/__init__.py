@@ -5,7 +5,7 @@ lazy one to a memory-mapped file.
 """
 
 from distoolkit.data.lazy import materialise
-from distoolkit.data.load import load
+from distoolkit.data.loading import load
 from distoolkit.data.select import by_factor
 
 __all__ = ["by_factor", "load", "materialise"]

@@ -65,12 +65,13 @@ def npy(path: Path, *, mapped: bool = True) -> npt.NDArray[Any]:
 def npz(path: Path, keys: tuple[str, ...]) -> dict[str, npt.NDArray[Any]]:
     """Read some arrays of an ``.npz`` file; the others, pickled or not, are not touched."""
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        # opened here, because numpy leaves the file open when it turns out to be no archive
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             absent = [k for k in keys if k not in archive.files]
             if absent:
                 raise DataError(f"{path} has no array {', '.join(absent)}; it has {', '.join(archive.files) or 'none'}")
             return {key: archive[key] for key in keys}
-    except (ValueError, OSError, EOFError, AttributeError, zipfile.BadZipFile, NotImplementedError) as error:
+    except (ValueError, OSError, EOFError, TypeError, zipfile.BadZipFile, NotImplementedError) as error:
         if isinstance(error, DataError):
             raise
         raise DataError(

@@ -12,9 +12,8 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-import distoolkit as dt
 from bench.measure import Row
-from distoolkit.data import materialise
+from distoolkit.data import load, materialise
 
 ROOM = 8 * 2**30
 """Bytes that must be free before six gigabytes are written."""
@@ -24,7 +23,7 @@ def rows() -> Iterator[Row]:
     """Time the reading of random batches and the rendering of all 480,000 images of shapes3d."""
     for name in ("sprites", "shapes3d"):
         for size in (64, 32):
-            milliseconds = _batch(dt.load(name, size=size))
+            milliseconds = _batch(load(name, size=size))
             yield Row(f"{name}: random batch of 64 at {size}x{size}, median", milliseconds, "ms", 5, False)
     if shutil.disk_usage(tempfile.gettempdir()).free < ROOM:
         print(f"  shapes3d whole: left out, less than {ROOM >> 30} GB free in {tempfile.gettempdir()}")
@@ -49,5 +48,5 @@ def _batch(images: xr.Dataset) -> float:
 
 def _whole(folder: Path) -> float:
     start = time.perf_counter()
-    materialise(dt.load("shapes3d"), folder / "shapes3d.npy", progress=False)
+    materialise(load("shapes3d"), folder / "shapes3d.npy", progress=False)
     return time.perf_counter() - start

@@ -1,1 +1,26 @@
-"""Scores of a latent Dataset."""
+"""Scores of a latent Dataset.
+
+The module can be called: ``distoolkit.metrics()`` lists the installed metrics, as ``distoolkit.methods()`` lists the
+methods.
+"""
+
+from __future__ import annotations
+
+import sys
+from types import ModuleType
+
+from distoolkit.contract import Metric
+from distoolkit.metrics.evaluation import card, evaluate
+from distoolkit.registry import Catalogue
+from distoolkit.registry import metrics as installed
+
+__all__ = ["card", "evaluate", "installed"]
+
+
+class _Metrics(ModuleType):
+    def __call__(self) -> Catalogue[Metric]:
+        """List the installed metrics."""
+        return installed()
+
+
+sys.modules[__name__].__class__ = _Metrics

@@ -8,7 +8,7 @@ pass, so `one_device` refuses every operation in which a CPU tensor meets a tens
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -126,9 +126,12 @@ class one_device(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 
 def _operands(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[torch.Tensor]:
+    """List the tensors among the arguments that have to be on one device."""
+    leaves = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, torch.Tensor)]
     if name in ("index", "index_put", "index_put_") and args[0].device == DEVICE:
-        args = (args[0], *args[2:])  # the second is the indices
-    return [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, torch.Tensor)]
+        places = [id(place) for place in args[1] if place is not None]
+        return [leaf for leaf in leaves if id(leaf) not in places or leaf.device == DEVICE]
+    return leaves
 
 
 def _refuse_return(name: str, tensors: list[torch.Tensor], kwargs: dict[str, Any]) -> None:
@@ -145,8 +148,9 @@ def _waits(name: str) -> str:
     )
 
 
-def _refuse_mixed(name: str, tensors: Iterable[torch.Tensor]) -> None:
-    if name in _READS and any(tensor.device == DEVICE for tensor in tensors):
+def _refuse_mixed(name: str, tensors: list[torch.Tensor]) -> None:
+    masked = name == "index" and any(tensor.dtype in (torch.bool, torch.uint8) for tensor in tensors[1:])
+    if (masked or name in _READS) and any(tensor.device == DEVICE for tensor in tensors):
         raise WaitsForDeviceError(_waits({"_local_scalar_dense": "item", "_unique2": "unique"}.get(name, name)))
     shapes: dict[str, tuple[int, ...]] = {}
     for tensor in tensors:

@@ -169,6 +169,28 @@ class Metric:
 
 
 @dataclass(frozen=True, kw_only=True)
+class DataFile:
+    """One file of a published data set.
+
+    Attributes
+    ----------
+    name
+        What the file is called on the disk.
+    urls
+        Where it can be downloaded, mirrors after one another; empty if it has to be fetched by hand.
+    size
+        In bytes; 0 if it is not known.
+    checksum
+        ``"sha256:..."`` or ``"md5:..."``; empty if none is known.
+    """
+
+    name: str
+    urls: tuple[str, ...] = ()
+    size: int = 0
+    checksum: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class DataSource:
     """One data set, or one way to read the reader's own images.
 
@@ -181,6 +203,12 @@ class DataSource:
         True when it needs no file: rendered, or shipped inside a dependency.
     licence, notes
         What a reader must know before using it; notes are known traps.
+    factors
+        The true factors and how many values each has, if they are known before loading.
+    url, files
+        Where it is described, and the files that it is read from.
+    memory
+        The most memory that loading it takes, in words, and whether that was measured or derived.
     """
 
     name: str
@@ -190,6 +218,10 @@ class DataSource:
     embedded: bool = False
     licence: str = "unknown"
     notes: tuple[str, ...] = ()
+    factors: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    url: str = ""
+    files: tuple[DataFile, ...] = ()
+    memory: str = ""
     api: int = API
 
 

@@ -7,16 +7,22 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 import json
 import os
 import re
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from distoolkit.contract import DistoolkitError
+from distoolkit.contract import DistoolkitError, RunError
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
 
 if TYPE_CHECKING:
     import torch
@@ -103,6 +109,31 @@ def read_tensors(path: str | os.PathLike[str]) -> tuple[dict[str, torch.Tensor],
             return tensors, json.loads((file.metadata() or {}).get("record", "null"))
     except (OSError, ValueError, SafetensorError) as error:
         raise DistoolkitError(f"{path} cannot be read as a whole safetensors file ({error})") from error
+
+
+def claim(folder: str | os.PathLike[str]) -> Callable[[], None]:
+    """Claim a folder for one writer, and return the function that lets go of it. It ends with the process, too.
+
+    Where the system has no such locks (Windows, some network disks) nothing is claimed.
+
+    Raises
+    ------
+    RunError
+        Somebody else has it.
+    """
+    if fcntl is None:
+        return lambda: None
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(handle)
+        raise RunError(
+            f"{folder} is being written by another process or session: stop that one first, or wait for it"
+        ) from error
+    except OSError:  # a disk without locks
+        pass
+    return functools.partial(os.close, handle)
 
 
 def _aside(target: Path) -> Path:

@@ -1,7 +1,8 @@
 """Images on a device: uint8 in store, float batches out.
 
-Where the images fit they live on the device as uint8 and batches are gathered there; else each batch is read
-from the (lazy) Dataset and sent over. Floats are made last: they are four times as large.
+Where the images fit they live on the device as uint8 and batches are gathered there; lazy ones move in as they are
+first asked for. Else each batch is read from the Dataset and sent over. Floats are made last: they are four times
+as large.
 """
 
 from __future__ import annotations
@@ -31,16 +32,30 @@ class Pixels:
     resident
         Whether to keep all images on the device. None keeps them there if they take at most half of its free
         memory.
+
+    Attributes
+    ----------
+    complete
+        Whether all images are on the device, so that an index there gathers a batch without the host.
     """
 
     def __init__(self, images: xr.Dataset, device: torch.device, resident: bool | None = None) -> None:
         self._variable = images["image"].variable
         self.device = device
         self.count: int = self._variable.sizes["sample"]
-        self.resident = _fits(self._variable.nbytes, device) if resident is None else resident
         self._store: torch.Tensor | None = None
-        if self.resident:
-            self._store = self._everything()
+        self._missing = np.zeros(self.count, dtype=bool)
+        self.complete = False
+        if _fits(self._variable.nbytes, device) if resident is None else resident:
+            self._settle()
+
+    def _settle(self) -> None:
+        if self.device.type == "meta" or not self._variable._in_memory:
+            self._store = torch.empty(self._variable.shape, dtype=torch.uint8, device=self.device)
+            self._missing[:] = self.device.type != "meta"
+        else:
+            self._store = _as_tensor(self._variable.values).to(self.device)
+        self.complete = not self._missing.any()
 
     def __len__(self) -> int:
         """Return the number of images."""
@@ -60,36 +75,33 @@ class Pixels:
             ``image`` (batch, channel, y, x) float32 in [0, 1], channels last in memory, and ``index`` (batch,);
             both on the device.
         """
-        if self._store is not None:
-            index = index.to(self.device)
-            pixels = self._store.index_select(0, index)
-        else:
+        if self._store is None:
             pixels = self._read(index.cpu().numpy()).to(self.device, non_blocking=True)
             index = index.to(self.device)
+        else:
+            if not self.complete:
+                self._fetch(index.cpu().numpy())
+            index = index.to(self.device)
+            pixels = self._store.index_select(0, index)
         return {"image": as_floats(pixels), "index": index}
 
     def chunks(self, size: int) -> Iterator[Batch]:
         """Hand out all images once, in their order, ``size`` at a time."""
         for start in range(0, self.count, size):
-            stop = min(start + size, self.count)
-            if self._store is not None:
-                pixels = self._store[start:stop]
-            else:
-                pixels = _as_tensor(self._variable[start:stop].values).to(self.device)
-            yield {"image": as_floats(pixels), "index": torch.arange(start, stop, device=self.device)}
+            yield self.batch(torch.arange(start, min(start + size, self.count)))
 
-    def _everything(self) -> torch.Tensor:
-        if self.device.type == "meta":
-            return torch.empty(self._variable.shape, dtype=torch.uint8, device=self.device)
-        # a slice of the variable is a new one: reading it leaves no second copy in the reader's Dataset
-        return _as_tensor(self._variable[:].values).to(self.device)
+    def _fetch(self, index: np.ndarray[Any, Any]) -> None:
+        """Move those of the images to the device that are not there yet."""
+        assert self._store is not None
+        new = np.unique(index[self._missing[index]])
+        if len(new):
+            self._store[torch.from_numpy(new).to(self.device)] = self._read(new).to(self.device)
+            self._missing[new] = False
+            self.complete = not self._missing.any()
 
     def _read(self, index: np.ndarray[Any, Any]) -> torch.Tensor:
-        # files are read in their order, then put into the batch's
-        order = np.argsort(index, kind="stable")
-        pixels = np.empty((len(index), *self._variable.shape[1:]), dtype=np.uint8)
-        pixels[order] = self._variable[index[order]].values
-        return torch.from_numpy(pixels)
+        places, back = np.unique(index, return_inverse=True)  # files are read in their order, each image once
+        return _as_tensor(self._variable[places].values[back])
 
 
 def as_floats(pixels: torch.Tensor) -> torch.Tensor:

@@ -36,6 +36,11 @@ def make_fabric(device: str | torch.device = "auto", precision: str = "32-true")
     return Fabric(accelerator=chosen.type, devices=devices, precision=precision)  # type: ignore[arg-type]
 
 
+def precision_of(fabric: Fabric) -> str:
+    """Return the name of the precision in which a Fabric computes."""
+    return str(fabric.strategy.precision.precision)
+
+
 def _bare_strategy(device: torch.device) -> Any:
     """Return a strategy for a device that Fabric has no accelerator for, such as ``meta``."""
     from lightning_fabric.accelerators.cpu import CPUAccelerator

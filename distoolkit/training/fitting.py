@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
-import re
 from collections.abc import Generator, Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -14,12 +12,12 @@ import xarray as xr
 
 from distoolkit import config as configs
 from distoolkit import registry, schema
-from distoolkit.contract import ConfigError, Encodes, Method, PluginError, Report, RunError, TrainingError
+from distoolkit.contract import ConfigError, Encodes, Method, PluginError, Report, TrainingError
 from distoolkit.data.batches import Pixels
-from distoolkit.runs import Run, create_run, open_run, spec_of
-from distoolkit.training import checkpoint
+from distoolkit.runs import Run, spec_of
+from distoolkit.training import checkpoint, folders
 from distoolkit.training.checkpoint import Checkpoint
-from distoolkit.training.devices import compile_forwards, make_fabric
+from distoolkit.training.devices import compile_forwards, make_fabric, precision_of
 from distoolkit.training.foreground import bars, interruptible
 from distoolkit.training.history import History
 from distoolkit.training.loop import Loop
@@ -111,10 +109,12 @@ def fit(
         name: value for name, value in locals().items() if name not in ("method", "images", "config", "progress")
     }
     session = start(method, images, **options, **config)
-    with interruptible(session) as interrupts, bars(shown=progress and session.leads) as show:
-        for done in session:
-            show(done)
-    run = session.finish()
+    try:
+        with interruptible(session) as interrupts, bars(shown=progress and session.leads) as show:
+            for done in session:
+                show(done)
+    finally:  # an interrupt may come between two steps
+        run = session.finish()
     if interrupts:
         raise KeyboardInterrupt(
             f"{run!r}: open_run() opens it, fit(..., folder={str(run.folder)!r}, resume=True) goes on"
@@ -149,20 +149,16 @@ def start(
 
     Parameters and errors are those of `fit`.
     """
-    for name, value in (("checkpoint_every", checkpoint_every), ("log_every", log_every)):
-        if value < 1:
-            raise ConfigError(f"{name} = {value!r} is not allowed: give a number of steps from 1")
+    _check_options(checkpoint_every, log_every, time_limit)
     schema.check(images, "images")
     record = _method(method)
-    old = _existing(folder, record) if resume else None
+    old = folders.existing(folder, record) if resume else None
     settings = _settings(record, old, quick, config)
     fabric = fabric or make_fabric(device, precision)
-    precision = str(fabric.strategy.precision.precision)
     if old:
-        _check_same(old, record, images, configs.as_json(settings), seed, precision)
+        folders.check_same(old, images, settings, seed, precision_of(fabric))
         if old.status == "finished":
             return Session(old, None, None, History(log_every))
-    writes = fabric.is_global_zero
     saved = checkpoint.read(old.folder) if old else None
     history = History(log_every, None if fabric.world_size == 1 else fabric.all_reduce)
     if saved:
@@ -173,9 +169,7 @@ def start(
         random = RandomState.now(fabric.device)
     finally:
         outside.apply(fabric.device)
-    run = old.mark("running", error="") if old and writes else old
-    if run is None:
-        run = _new_run(folder, record, settings, images, seed, fabric, precision)
+    run, release = folders.begin(old, folder, record, settings, images, seed, fabric)
     return Session(
         run,
         loop,
@@ -185,7 +179,7 @@ def start(
         seconds=saved.record["seconds"] if saved else 0.0,
         time_limit=time_limit,
         checkpoint_every=checkpoint_every,
-        writes=writes,
+        release=release,
     )
 
 
@@ -264,78 +258,9 @@ def _prepare(
     return loop, reports
 
 
-# -- run folders
-
-
-def _existing(folder: str | os.PathLike[str] | None, method: Method[Any]) -> Run | None:
-    """Return the run to resume; None where nothing is yet."""
-    if folder is None:
-        raise RunError("resume=True needs the folder of the run: fit(..., folder='runs/...', resume=True)")
-    folder = Path(folder)
-    if not folder.exists() or not any(folder.iterdir()):
-        return None
-    if not (folder / "run.json").exists():
-        raise RunError(
-            f"{folder} holds {', '.join(sorted(p.name for p in folder.iterdir())[:5])} and no run.json: it is no run, "
-            "or a half-written one. Choose another folder, or delete this one and fit again"
-        )
-    for leftover in folder.glob(".*.tmp"):  # of a run that was killed while it wrote
-        leftover.unlink()
-    return open_run(folder, method)
-
-
-def _check_same(
-    run: Run, method: Method[Any], images: xr.Dataset, settings: dict[str, Any], seed: int, precision: str
-) -> None:
-    now = {
-        **{f"setting {name}": value for name, value in settings.items()},
-        "data": str(images.attrs.get("data", "array")),
-        "data_hash": str(images.attrs.get("data_hash", "")),
-        "spec": str(spec_of(images)),
-        "number of images": spec_of(images).count,
-        "seed": seed,
-        "precision": precision,
-    }
-    then = {
-        **{f"setting {name}": value for name, value in configs.as_json(run.config).items()},
-        **run.record,
-        "spec": str(run.spec),
-        "number of images": run.spec.count,
-    }
-    differences = [
-        f"{name} is {then.get(name)!r} there, {value!r} here" for name, value in now.items() if then.get(name) != value
-    ]
-    if differences:
-        raise RunError(
-            f"{run.folder} holds another run of {method.name!r}, not to be resumed as this one: "
-            + "; ".join(differences)
-        )
-
-
-def _new_run(
-    folder: str | os.PathLike[str] | None,
-    method: Method[Any],
-    settings: Any,
-    images: xr.Dataset,
-    seed: int,
-    fabric: Fabric,
-    precision: str,
-) -> Run:
-    """Make the run folder, on the first device; the others are told where it is."""
-    run = None
-    if fabric.is_global_zero:
-        place = Path(folder) if folder is not None else _free_folder(method, images, seed)
-        run = create_run(place, method, settings, images, seed=seed, device=str(fabric.device), precision=precision)
-    if fabric.world_size > 1:
-        there: Any = fabric.broadcast((run.folder, run.record) if run else None)
-        run = run or Run(there[0], there[1], method)
-    assert run is not None
-    return run
-
-
-def _free_folder(method: Method[Any], images: xr.Dataset, seed: int) -> Path:
-    data = re.sub(r"[^A-Za-z0-9_.]+", "_", str(images.attrs.get("data", "array"))).strip("._") or "images"
-    number = 1
-    while (folder := Path("runs") / f"{method.name}-{data}-{seed}-{number}").exists():
-        number += 1
-    return folder
+def _check_options(checkpoint_every: int, log_every: int, time_limit: float | None) -> None:
+    for name, value in (("checkpoint_every", checkpoint_every), ("log_every", log_every)):
+        if value < 1:
+            raise ConfigError(f"{name} = {value!r} is not allowed: give a number of steps from 1")
+    if time_limit is not None and not time_limit > 0:
+        raise ConfigError(f"time_limit = {time_limit!r} is not allowed: give seconds, more than 0")

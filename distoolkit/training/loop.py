@@ -10,9 +10,9 @@ import torch
 
 from distoolkit.contract import Batch, ImageSpec, Report, TrainingError
 from distoolkit.data.batches import Pixels
-from distoolkit.training import checkpoint
+from distoolkit.training import checkpoint, optimizers
 from distoolkit.training.checkpoint import Checkpoint
-from distoolkit.training.devices import use_channels_last
+from distoolkit.training.devices import precision_of, use_channels_last
 from distoolkit.training.randomness import RandomState, number_of, seed_everything
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class Loop:
         self._images = images
         self._fabric = fabric
         self._precision = fabric.strategy.precision
-        self._dtype = _DTYPES.get(str(self._precision.precision), torch.float32)
+        self._dtype = _DTYPES.get(precision_of(fabric), torch.float32)
         self._saved = saved
         self._done: dict[str, int] = dict(saved.record["done"]) if saved else {}
         self._once: list[str] = list(saved.record["once"]) if saved else []
@@ -93,7 +93,7 @@ class Loop:
 
     def optimizer(self, name: str, optimizer: O) -> O:
         """Keep an optimiser across a stop; where the device has a fused version of it, that one is used."""
-        _prefer_fused(optimizer)
+        optimizers.prefer_fused(optimizer)
         self._register(f"optimizer/{name}", optimizer)
         return optimizer
 
@@ -199,10 +199,10 @@ class Loop:
         with self.autocast(enabled=False):
             self._fabric.backward(loss)
             if self._fabric.world_size > 1:
-                self._average_gradients(optimizer)
+                optimizers.average_gradients(optimizer, self._fabric)
             if clip_norm is not None:
                 self._precision.unscale_gradients(optimizer)
-                torch.nn.utils.clip_grad_norm_(_parameters(optimizer), clip_norm)
+                torch.nn.utils.clip_grad_norm_(optimizers.parameters(optimizer), clip_norm)
             self._fabric.strategy.optimizer_step(optimizer)
         if self._mixed:
             torch.clear_autocast_cache()  # it holds half-precision copies of weights that have just changed
@@ -263,6 +263,11 @@ class Loop:
         return self._stage, self._done[self._stage], self.stages[self._stage]
 
     @property
+    def pending(self) -> bool:
+        """Whether the trainer has a batch that it has not reported: it is inside a step."""
+        return self._pending
+
+    @property
     def resumable(self) -> bool:
         """Whether a run that stops now can go on from here."""
         return self._resumable
@@ -297,7 +302,10 @@ class Loop:
     def check_end(self) -> None:
         """Refuse a trainer that ended without a report, or resumed and never came back to its stage."""
         if self._pending or self.step == 0:
-            raise TrainingError("the trainer ended with a step unreported: yield one report for every batch")
+            what = f"never reported step {self.step + 1}" if self._pending else "reported nothing"
+            raise TrainingError(
+                f"the trainer ended and {what}: yield one report, such as {{'loss': loss}}, for every batch"
+            )
         if self._saved and self._saved.record["stage"] not in self.stages:
             raise TrainingError(
                 f"the run was stopped in stage {self._saved.record['stage']!r}, and the trainer, resumed, has only "
@@ -308,7 +316,7 @@ class Loop:
 
     @property
     def _mixed(self) -> bool:
-        return str(self._precision.precision).endswith("mixed")
+        return precision_of(self._fabric).endswith("mixed")
 
     def _ready(self, module: M) -> M:
         module = self._precision.convert_module(module).to(self.device)  # type: ignore[assignment]
@@ -361,30 +369,9 @@ class Loop:
             generator = torch.Generator().manual_seed(number_of(self.seed, stage, epoch))
             permutation = torch.randperm(len(self._images), generator=generator)
             self._epoch_key = key
-            self._epoch = permutation.to(self.device) if self._images.resident else permutation
+            self._epoch = permutation.to(self.device) if self._images.complete else permutation
         batch = self._epoch[place * size : (place + 1) * size]
         return batch[self._fabric.global_rank :: self._fabric.world_size]
 
     def _cast(self, batch: Batch) -> Batch:
         return batch if self._dtype is torch.float32 else {**batch, "image": batch["image"].to(self._dtype)}
-
-    def _average_gradients(self, optimizer: torch.optim.Optimizer) -> None:
-        gradients = [p.grad for p in _parameters(optimizer) if p.grad is not None]
-        total = self._fabric.all_reduce(torch.cat([g.reshape(-1) for g in gradients]), reduce_op="mean")
-        for gradient, part in zip(gradients, total.split([g.numel() for g in gradients]), strict=True):  # type: ignore[union-attr]
-            gradient.copy_(part.view(gradient.shape))
-
-
-def _parameters(optimizer: torch.optim.Optimizer) -> list[torch.nn.Parameter]:
-    return [p for group in optimizer.param_groups for p in group["params"]]
-
-
-def _prefer_fused(optimizer: torch.optim.Optimizer) -> None:
-    """Switch a stock optimiser to its fused kernel, unless its maker chose otherwise: one pass over the weights."""
-    if type(optimizer) not in (torch.optim.Adam, torch.optim.AdamW, torch.optim.SGD):
-        return
-    able = all(p.device.type in ("cpu", "cuda") and p.is_floating_point() for p in _parameters(optimizer))
-    for group in optimizer.param_groups:
-        chosen = group.get("fused") is not None or group.get("foreach") is not None
-        if able and not chosen and not group.get("differentiable") and not isinstance(group["lr"], torch.Tensor):
-            group["fused"] = True

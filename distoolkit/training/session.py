@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterator, Mapping
+import weakref
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 import torch
@@ -20,6 +20,7 @@ from distoolkit.training.loop import Loop
 from distoolkit.training.randomness import RandomState
 
 _DONE: Any = object()
+_NO_WEIGHTS = "the run has no weights: it broke off before its first checkpoint"
 _PUBLISH_SECONDS = 10.0  # how often the history on disk follows, for those who watch from outside
 
 
@@ -74,7 +75,7 @@ class Session:
         seconds: float = 0.0,
         time_limit: float | None = None,
         checkpoint_every: int = 500,
-        writes: bool = True,
+        release: Callable[[], None] | None = None,
     ) -> None:
         self.run = run
         self.progress: Progress | None = None
@@ -86,10 +87,10 @@ class Session:
         self._seconds = seconds
         self._deadline = None if time_limit is None else seconds + time_limit
         self._checkpoint_every = checkpoint_every
-        self._writes = writes
+        self._writes = release is not None  # the folder is claimed
+        self._release = weakref.finalize(self, release or (lambda: None))  # at the latest when nobody drives it
         self._asked_to_stop = False
         self._stopping = False  # several devices have to agree on it
-        self._kept = "no weights: it broke off before its first checkpoint"
         self._published = time.perf_counter()
         self._next_checkpoint = self._after(loop.step) if loop else 0
 
@@ -229,12 +230,14 @@ class Session:
             found.write(self.run.folder)
 
     def _check_weights(self) -> None:
-        for name, tensor in self.model.state_dict().items():
-            if tensor.is_floating_point() and not bool(tensor.isfinite().all()):
-                raise TrainingError(
-                    f"{name} of the model holds NaN or infinity after step {self._live.step}, though every reported "
-                    "value was finite. Try a lower learning rate, clip_norm in minimise(), or precision='32-true'"
-                )
+        """Refuse NaN; infinite buffers may be meant, as in a mask."""
+        odd = [name for name, tensor in self.model.named_parameters() if not bool(tensor.isfinite().all())]
+        odd += [name for name, tensor in self.model.named_buffers() if bool(tensor.isnan().any())]
+        if odd:
+            raise TrainingError(
+                f"the model's {', '.join(odd[:3])} became NaN or infinite by step {self._live.step}, though every "
+                "reported value was finite. Try a lower learning rate, clip_norm in minimise(), or precision='32-true'"
+            )
 
     def _publish(self) -> None:
         """Write the history so far into the run folder."""
@@ -254,34 +257,38 @@ class Session:
             if self._writes:
                 self.run.save_weights(self.model)
                 self._publish()
-                self._mark(status)
+                self._mark(status, self._live.step)
         except BaseException as error:
             self._abandon(error)
             raise
         if self._writes and status == "finished":
             (self.run.folder / checkpoint.FILE).unlink(missing_ok=True)
+        self._release()
 
     def _abandon(self, error: BaseException) -> None:
         """Write a run that broke off inside a step: what is in memory is not to be trusted, the checkpoint is."""
-        interrupted = isinstance(error, KeyboardInterrupt | SystemExit | GeneratorExit)
-        status = "stopped" if interrupted else "failed"
         self._close()
-        if not self._writes:
-            return
-        for write in (self._fall_back, self._publish, partial(self._mark, status, error=_told(error))):
+        if self._writes:
+            interrupted = isinstance(error, KeyboardInterrupt | SystemExit | GeneratorExit)
             try:
-                write()
+                step = self._fall_back()
+                error.add_note(
+                    f"the run in {self.run.folder} keeps the weights of step {step}" if step else _NO_WEIGHTS
+                )
+                self._publish()
+                self._mark("stopped" if interrupted else "failed", step, error=f"{type(error).__name__}: {error}")
             except Exception as second:  # a full disk, say: the first error is the one to tell
                 error.add_note(f"and the run folder could not be brought up to date: {second}")
-        error.add_note(f"the run in {self.run.folder} keeps {self._kept}")
+        self._release()
 
-    def _fall_back(self) -> None:
-        """Give the run the weights of its latest checkpoint."""
+    def _fall_back(self) -> int:
+        """Give the run the weights of its latest checkpoint; return the step of it, 0 without one."""
         saved = checkpoint.read(self.run.folder)
-        if saved is not None:
-            saved.restore("model", self.model)
-            self.run.save_weights(self.model)
-            self._kept = f"the weights of step {saved.record['step']}"
+        if saved is None:
+            return 0
+        saved.restore("model", self.model)
+        self.run.save_weights(self.model)
+        return int(saved.record["step"])
 
     def _close(self) -> None:
         """Let the trainer go."""
@@ -290,9 +297,5 @@ class Session:
         if reports is not None:
             reports.close()
 
-    def _mark(self, status: str, **fields: Any) -> None:
-        self.run = self.run.mark(status, steps=self._live.step, seconds=round(self._seconds, 3), **fields)
-
-
-def _told(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}"
+    def _mark(self, status: str, steps: int, **fields: Any) -> None:
+        self.run = self.run.mark(status, steps=steps, seconds=round(self._seconds, 3), **fields)

@@ -1,0 +1,120 @@
+"""Building on a run that is there: check that it fits, take its weights, and tell whether they stay as they are."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import os
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+from distoolkit import config as configs
+from distoolkit.contract import ConfigError, ImageSpec
+from distoolkit.runs import Run, open_run
+from distoolkit_disdiff import settings
+
+if TYPE_CHECKING:
+    from distoolkit_disdiff.autoencoder import Autoencoder
+    from distoolkit_disdiff.diffusion import Diffusion
+
+# what may differ between a run and the one that builds on it: it changes no weight's shape or meaning
+_FREE = {
+    "batch_size",
+    "autoencoder",
+    "autoencoder_steps",
+    "autoencoder_lr",
+    "kl_weight",
+    "sampling_steps",
+    "frozen_bf16",
+}
+_AUTOENCODER = [f.name for f in dataclasses.fields(settings.FirstStage) if f.name not in _FREE]
+_DIFFUSION = [f.name for f in dataclasses.fields(settings.Diffusion) if f.name not in _FREE]
+
+
+def on_top_of(run: Run | str | os.PathLike[str], **changes: Any) -> dict[str, Any]:
+    """Return the settings that build on a finished run: its folder, and the networks and schedule that it was trained
+    with.
+
+    ``distoolkit.fit("disdiff", images, **on_top_of(run, latents=8))``.
+
+    Parameters
+    ----------
+    run
+        A run of ``ddpm`` (for ``disdiff``), of ``disdiff`` (its diffusion model is used again), or of
+        ``latent_autoencoder`` (for ``ddpm``); or its folder.
+    changes
+        Further settings, put on top.
+    """
+    run = run if isinstance(run, Run) else open_run(run)
+    if run.method.name == "latent_autoencoder":
+        names, field = _AUTOENCODER, "autoencoder"
+    elif run.method.name in ("ddpm", "disdiff"):
+        names, field = _DIFFUSION, "pretrained"
+    else:
+        raise ConfigError(f"nothing builds on {run!r}: give a run of ddpm, disdiff or latent_autoencoder")
+    return {name: getattr(run.config, name) for name in names} | {field: str(run.folder)} | changes
+
+
+def load_diffusion(model: Diffusion, config: settings.Diffusion, spec: ImageSpec) -> None:
+    """Take the weights of the run that ``config.pretrained`` names.
+
+    Raises
+    ------
+    ConfigError
+        The run is of another method or image size, or has other networks or another schedule.
+    RunError
+        There is no run, or it has no weights.
+    """
+    folder = getattr(config, "pretrained", "")
+    run = _open(folder, "pretrained", ("ddpm", "disdiff"))
+    _check(run, "pretrained", config, spec, _DIFFUSION)
+    found = run.model()
+    model.load_state_dict(getattr(found, "diffusion", found).state_dict())
+
+
+def load_autoencoder(model: Autoencoder, config: settings.Diffusion, spec: ImageSpec) -> None:
+    """Take the weights of the run that ``config.autoencoder`` names; errors as in `load_diffusion`."""
+    run = _open(config.autoencoder, "autoencoder", ("latent_autoencoder",))
+    _check(run, "autoencoder", config, spec, _AUTOENCODER)
+    model.load_state_dict(run.model().state_dict())
+
+
+def fingerprint(module: nn.Module) -> str:
+    """Hash the names and bytes of all weights and buffers; empty for a module without data (the ``meta`` device)."""
+    digest = hashlib.blake2b(digest_size=16)
+    tensors = {**dict(module.named_parameters()), **dict(module.named_buffers())}
+    for name, tensor in sorted(tensors.items()):
+        if tensor.is_meta:
+            return ""
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
+def _open(folder: str, field: str, methods: tuple[str, ...]) -> Run:
+    run = open_run(folder)
+    if run.method.name not in methods:
+        raise ConfigError(f"{field} = {folder!r} is a run of {run.method.name!r}: give one of {' or '.join(methods)}")
+    return run
+
+
+def _check(run: Run, field: str, config: Any, spec: ImageSpec, names: Iterable[str]) -> None:
+    theirs, ours = run.spec, spec
+    if (theirs.channels, theirs.height, theirs.width) != (ours.channels, ours.height, ours.width):
+        raise ConfigError(
+            f"{field} = {str(run.folder)!r} was trained on images of {theirs}, and these are {ours}: resize these, or "
+            f"give a "
+            "run on images of their size"
+        )
+    wrong = [n for n in names if getattr(run.config, n) != getattr(config, n)]
+    if wrong:
+        differences = ", ".join(f"{n} = {getattr(run.config, n)!r} there, {getattr(config, n)!r} here" for n in wrong)
+        fix = ", ".join(f"{n}={configs.as_json(run.config)[n]!r}" for n in wrong)
+        raise ConfigError(
+            f"{field} = {str(run.folder)!r} has other networks or another schedule ({differences}): give {fix}, or "
+            f"all at "
+            "once with fit(..., **distoolkit_disdiff.on_top_of(run))"
+        )

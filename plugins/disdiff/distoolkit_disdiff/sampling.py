@@ -1,0 +1,192 @@
+"""Samplers: from noise to a picture and, for DDIM, back again.
+
+A sampler knows no network. It takes the noise prediction as a function ``(x_t, t) -> eps`` with ``t`` (batch,).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeAlias
+
+import torch
+
+from distoolkit.contract import ConfigError, DistoolkitError
+from distoolkit_disdiff.schedule import Schedule
+
+Predictor: TypeAlias = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+
+
+def sampling_times(total: int, steps: int) -> list[int]:
+    """Return ``steps`` times from 0 to T-1, evenly spaced and rising.
+
+    Raises
+    ------
+    ConfigError
+        Fewer than one step, or more than there are times.
+    """
+    if not 1 <= steps <= total:
+        raise ConfigError(f"sampling_steps = {steps} is not allowed: give 1 to {total}, the length of the schedule")
+    if steps == 1:
+        return [total - 1]
+    return [round(k * (total - 1) / (steps - 1)) for k in range(steps)]
+
+
+@torch.no_grad()
+def ddim(
+    predict: Predictor,
+    schedule: Schedule,
+    start: torch.Tensor,
+    steps: int = 50,
+    *,
+    eta: float = 0.0,
+    generator: torch.Generator | None = None,
+    progress: bool = False,
+) -> torch.Tensor:
+    """Walk from noise x_T to x_0 (Song, Meng and Ermon, "Denoising Diffusion Implicit Models", 2021, equation 12).
+
+    Parameters
+    ----------
+    start
+        (batch, ...) x_T.
+    steps
+        How many of the T times are visited.
+    eta
+        0: no noise is added, so that the result follows from ``start`` alone; 1: as much as DDPM adds.
+    generator
+        Source of the added noise, so that two walks can share it.
+    progress
+        Show a bar.
+
+    Raises
+    ------
+    DistoolkitError
+        The result is NaN or infinite.
+    """
+    walk = ddim_walk(predict, schedule, start, steps, eta=eta, generator=generator, progress=progress)
+    *_, (x, _) = walk
+    return x
+
+
+@torch.no_grad()
+def ddim_walk(
+    predict: Predictor,
+    schedule: Schedule,
+    start: torch.Tensor,
+    steps: int = 50,
+    *,
+    eta: float = 0.0,
+    generator: torch.Generator | None = None,
+    progress: bool = False,
+) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    """Yield, after each step of `ddim`, where the walk stands and the present estimate of x_0."""
+    times = sampling_times(len(schedule), steps)
+    kept = schedule.alpha_bars[times]
+    kept_after = torch.cat([kept.new_ones(1), kept[:-1]])
+    x = start
+    for k in _bar(reversed(range(steps)), steps, "sampling", progress):
+        t = torch.full((len(x),), times[k], device=x.device)
+        noise = predict(x, t)
+        clean = schedule.clean_from(x, noise, t)
+        a, a_after = kept[k], kept_after[k]
+        sigma = eta * ((1 - a_after) / (1 - a) * (1 - a / a_after)).sqrt()
+        x = a_after.sqrt() * clean + (1 - a_after - sigma.square()).clamp(min=0).sqrt() * noise
+        if eta > 0:
+            x = x + sigma * torch.randn(x.shape, device=x.device, dtype=x.dtype, generator=generator)
+        if k == 0:
+            refuse_nan(x)
+        yield x, clean
+
+
+@torch.no_grad()
+def ddim_invert(
+    predict: Predictor,
+    schedule: Schedule,
+    clean: torch.Tensor,
+    steps: int = 50,
+    *,
+    corrections: int = 1,
+    progress: bool = False,
+) -> torch.Tensor:
+    """Find the x_T from which `ddim` with ``eta=0`` walks to ``clean``.
+
+    Each step solves x_before = f(x_after) for the noisier x_after: first with the noise predicted at x_before (the
+    usual inversion), then ``corrections`` times with the noise predicted at the last guess, a fixed-point iteration.
+
+    Parameters
+    ----------
+    clean
+        (batch, ...) x_0.
+    corrections
+        Each one costs another prediction a step; 0 is the usual inversion.
+    """
+    times = sampling_times(len(schedule), steps)
+    kept = schedule.alpha_bars[times]
+    kept_before = torch.cat([kept.new_ones(1), kept[:-1]])
+    x = clean
+    for k in _bar(range(steps), steps, "inverting", progress):
+        t = torch.full((len(x),), times[k], device=x.device)
+        a, b = kept[k], kept_before[k]
+        guess = x
+        for _ in range(1 + corrections):
+            noise = predict(guess, t)
+            guess = a.sqrt() * (x - (1 - b).sqrt() * noise) / b.sqrt() + (1 - a).sqrt() * noise
+        x = guess
+    refuse_nan(x)
+    return x
+
+
+@torch.no_grad()
+def ddpm(
+    predict: Predictor,
+    schedule: Schedule,
+    start: torch.Tensor,
+    *,
+    generator: torch.Generator | None = None,
+    progress: bool = False,
+) -> torch.Tensor:
+    """Walk from x_T to x_0 through all T times with the noise of the true posterior (Ho et al. 2020, algorithm 2).
+
+    Raises
+    ------
+    DistoolkitError
+        The result is NaN or infinite.
+    """
+    x = start
+    before = torch.cat([schedule.alpha_bars.new_ones(1), schedule.alpha_bars[:-1]])
+    for k in _bar(reversed(range(len(schedule))), len(schedule), "sampling", progress):
+        t = torch.full((len(x),), k, device=x.device)
+        clean = schedule.clean_from(x, predict(x, t), t)
+        beta, alpha, kept = schedule.betas[k], schedule.alphas[k], schedule.alpha_bars[k]
+        x = (before[k].sqrt() * beta * clean + alpha.sqrt() * (1 - before[k]) * x) / (1 - kept)
+        if k > 0:
+            spread = (beta * (1 - before[k]) / (1 - kept)).sqrt()
+            x = x + spread * torch.randn(x.shape, device=x.device, dtype=x.dtype, generator=generator)
+    refuse_nan(x)
+    return x
+
+
+def refuse_nan(x: torch.Tensor) -> None:
+    """Raise if a sample holds NaN or infinity. Tensors without data (the ``meta`` device) pass.
+
+    Raises
+    ------
+    DistoolkitError
+        With how many of the samples are spoilt.
+    """
+    if x.device.type == "meta" or bool(torch.isfinite(x).all()):
+        return
+    bad = int((~torch.isfinite(x)).flatten(1).any(1).sum())
+    raise DistoolkitError(
+        f"sampling gave NaN or infinity in {bad} of {len(x)} samples: the code or the weights hold NaN, or the "
+        f"networks "
+        "diverged in training. Look at run.history, and train again with a smaller lr"
+    )
+
+
+def _bar(steps: Iterable[int], total: int, what: str, progress: bool) -> Iterable[int]:
+    if not progress:
+        return steps
+    from tqdm.auto import tqdm
+
+    bar: Iterable[int] = tqdm(steps, total=total, desc=what, leave=False)
+    return bar

@@ -1,0 +1,249 @@
+"""How the three methods are trained: autoencoder, diffusion model, then encoder and gradient fields together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch.optim import AdamW
+
+from distoolkit.contract import ConfigError, Report, TrainingError
+from distoolkit_disdiff import losses, pretrained
+from distoolkit_disdiff.autoencoder import Autoencoder
+from distoolkit_disdiff.averaging import update_average
+from distoolkit_disdiff.diffusion import Diffusion
+from distoolkit_disdiff.encoders import read_frozen
+from distoolkit_disdiff.model import DisDiff
+
+if TYPE_CHECKING:
+    from distoolkit_disdiff.settings import AutoencoderConfig, DDPMConfig, DisDiffConfig
+
+
+def train_autoencoder(model: Autoencoder, loop: Any, config: AutoencoderConfig) -> Iterator[Report]:
+    """Yield one report for each step of ``latent_autoencoder``."""
+    yield from fit_autoencoder(model, loop, config.steps, config.lr, config.kl_weight)
+
+
+def train_ddpm(model: Diffusion, loop: Any, config: DDPMConfig) -> Iterator[Report]:
+    """Yield one report for each step of ``ddpm``: first the autoencoder, if there is one and it is not given."""
+    yield from prepare_first_stage(model, loop, config)
+    yield from fit_diffusion(model, loop, config.steps, config.lr, config.warmup, config.ema)
+
+
+def train_disdiff(model: DisDiff, loop: Any, config: DisDiffConfig) -> Iterator[Report]:
+    """Yield one report for each step of ``disdiff``: the parts below it first, those that are not given."""
+    if isinstance(model.diffusion, Diffusion):
+        if config.pretrained:
+            if loop.once("load the diffusion model"):
+                pretrained.load_diffusion(model.diffusion, config, loop.spec)
+        else:
+            yield from prepare_first_stage(model.diffusion, loop, config)
+            yield from fit_diffusion(
+                model.diffusion,
+                loop,
+                config.diffusion_steps,
+                config.diffusion_lr,
+                config.diffusion_warmup,
+                config.diffusion_ema,
+            )
+    yield from fit_disdiff(model, loop, config)
+
+
+def prepare_first_stage(model: Diffusion, loop: Any, config: DDPMConfig | DisDiffConfig) -> Iterator[Report]:
+    """Load the autoencoder, or train it; nothing on pixels."""
+    if not isinstance(model.first, Autoencoder):
+        if config.autoencoder:
+            raise ConfigError(f"autoencoder = {config.autoencoder!r} with first_stage = 'none': give 'vq' or 'kl'")
+        return
+    if not config.autoencoder:
+        yield from fit_autoencoder(model.first, loop, config.autoencoder_steps, config.autoencoder_lr, config.kl_weight)
+    elif loop.once("load the autoencoder"):
+        pretrained.load_autoencoder(model.first, config, loop.spec)
+
+
+def fit_autoencoder(model: Autoencoder, loop: Any, steps: int, lr: float, kl_weight: float) -> Iterator[Report]:
+    """Train the first stage: absolute error of the picture plus the loss of its bottleneck."""
+    model.requires_grad_(True)
+    adam = loop.optimizer("autoencoder", torch.optim.Adam(model.parameters(), lr=lr))
+    weight = kl_weight if model.kind == "kl" else 1.0
+    for batch in loop.stage("autoencoder", steps):
+        picture = 2 * batch["image"] - 1
+        reading = model.read(picture)
+        error = (reading.picture - picture).float().abs().mean()
+        bottleneck = reading.bottleneck.mean()
+        loop.minimise(error + weight * bottleneck, adam)
+        yield {"autoencoder_error": error, "bottleneck": bottleneck}
+
+
+def fit_diffusion(model: Diffusion, loop: Any, steps: int, lr: float, warmup: int, ema: float) -> Iterator[Report]:
+    """Train the U-Net to predict the noise: mean absolute error, as in the configurations of the authors' code."""
+    model.first.requires_grad_(False)
+    model.unet.requires_grad_(True)
+    adam = loop.optimizer("diffusion", AdamW(model.unet.parameters(), lr=lr))
+    guard = Guard(loop, "first stage", model.first)
+    for batch in loop.stage("diffusion", steps):
+        if loop.stage_step == 0:
+            set_scale(model, batch["image"])
+        clean = model.to_clean(batch["image"])
+        t = torch.randint(len(model.schedule), (len(clean),), device=clean.device)
+        noise = torch.randn_like(clean)
+        predicted = model.unet(model.schedule.add_noise(clean, noise, t), t)
+        loss = losses.reconstruction(noise, predicted, t, model.schedule).mean()
+        warm_up(adam, lr, loop.stage_step, warmup)
+        loop.minimise(loss, adam)
+        update_average(model.average, model.unet, loop.stage_step + 1, ema)
+        yield {"diffusion_loss": loss}
+    guard.check()
+
+
+def fit_disdiff(model: DisDiff, loop: Any, config: DisDiffConfig) -> Iterator[Report]:
+    """Train encoder and gradient estimator together; everything below them is frozen."""
+    model.diffusion.requires_grad_(False)
+    trained = [*model.encoder.parameters(), *model.estimator.parameters()]
+    adam = loop.optimizer("disdiff", AdamW(trained, lr=config.lr))
+    guard = Guard(loop, "diffusion model", model.diffusion)
+    for batch in loop.stage("disdiff", config.steps):
+        image = batch["image"]
+        t = torch.randint(len(model.diffusion.schedule), (len(image),), device=image.device)
+        which = torch.randint(config.latents, (len(image),), device=image.device)
+        noise = torch.randn(len(image), *model.noise.shape[1:], device=image.device)
+        terms = compute_terms(model, image, t, noise, which, config)
+        loss = terms.loss(config.dis_weight)
+        warm_up(adam, config.lr, loop.stage_step, config.warmup)
+        loop.minimise(loss, adam, clip_norm=config.clip_norm or None)
+        for name in ("encoder", "estimator"):
+            update_average(model.average[name], getattr(model, name), loop.stage_step + 1, config.ema)
+        yield {"loss": loss, **terms.report()}
+    guard.check()
+
+
+@dataclass(frozen=True)
+class Terms:
+    """The parts of DisDiff's loss, each (batch,).
+
+    Attributes
+    ----------
+    reconstruction, frozen
+        Error of the predicted noise with all fields, and that of the frozen model alone.
+    invariant, variant
+        The two halves of the disentangling loss, in nats; ln N is chance.
+    weight
+        Their common weight w.
+    named
+        1 where the largest invariant logit is that of the field that was added, else 0.
+    """
+
+    reconstruction: torch.Tensor
+    frozen: torch.Tensor
+    invariant: torch.Tensor
+    variant: torch.Tensor
+    weight: torch.Tensor
+    named: torch.Tensor
+
+    def loss(self, dis_weight: float) -> torch.Tensor:
+        """Return the total: reconstruction + lambda * mean of w (invariant + variant)."""
+        return self.reconstruction.mean() + dis_weight * (self.weight * (self.invariant + self.variant)).mean()
+
+    def report(self) -> dict[str, torch.Tensor]:
+        """Return what goes into the history: means over the batch."""
+        return {
+            "reconstruction": self.reconstruction.mean(),
+            "frozen_reconstruction": self.frozen.mean(),
+            "invariant": self.invariant.mean(),
+            "variant": self.variant.mean(),
+            "change_weight": self.weight.mean(),
+            "named_rightly": self.named.mean(),
+        }
+
+
+def compute_terms(
+    model: DisDiff,
+    image: torch.Tensor,
+    t: torch.Tensor,
+    noise: torch.Tensor,
+    which: torch.Tensor,
+    config: DisDiffConfig,
+) -> Terms:
+    """Compute the parts of the loss for given times, noise and chosen fields.
+
+    Gradients reach encoder and estimator: through the reconstruction, and through the reading of the picture with
+    field c added (never through the reading's own weights, the true code z, the reading without the field, or the
+    weight w).
+
+    Parameters
+    ----------
+    image
+        (batch, channel, y, x) in [0, 1].
+    t, which
+        (batch,) times in 0 .. T-1, and the index c of the field to add to each sample.
+    noise
+        (batch, ...) of the shape of x0.
+    """
+    frozen_part, schedule = model.diffusion, model.diffusion.schedule
+    code = model.by_unit(model.encoder(2 * image - 1))
+    noisy = schedule.add_noise(frozen_part.to_clean(image), noise, t)
+    frozen, maps, time = model.look(model.estimator, noisy, t)
+    fields = model.estimator(maps, time, code).float()
+    predicted = frozen + schedule.shift(fields.sum(1), t, config.shift)
+
+    before = schedule.clean_from(noisy, frozen, t)
+    after = before + schedule.clean_change(losses.pick(fields, which), t)
+    picture = frozen_part.to_picture(after, quantise=False)
+    with torch.no_grad():
+        picture_before = frozen_part.to_picture(before, quantise=False)
+        read_before = model.by_unit(read_frozen(model.encoder, picture_before))
+    read_after = model.by_unit(read_frozen(model.encoder, picture))
+    invariant, variant = losses.disentangling(read_before, read_after, code.detach(), which)
+    changed = (before, after) if config.weight_space == "latent" else (picture_before, picture)
+    return Terms(
+        losses.reconstruction(noise, predicted, t, schedule, config.reconstruction),
+        losses.reconstruction(noise, frozen, t, schedule, config.reconstruction),
+        invariant,
+        variant,
+        losses.change_weight(*changed, config.weight_quantile),
+        (losses.invariant_logits(read_before, read_after.detach()).argmax(1) == which).float(),
+    )
+
+
+@torch.no_grad()
+def set_scale(model: Diffusion, image: torch.Tensor) -> None:
+    """Set the scale of the latent maps from the first batch: one over their standard deviation. On pixels it stays "
+    "1."""
+    if isinstance(model.first, Autoencoder):
+        model.scale.copy_(1 / model.first.to_latent(2 * image - 1).float().std())
+
+
+def warm_up(optimizer: torch.optim.Optimizer, lr: float, step: int, steps: int) -> None:
+    """Set the learning rate for a step (0, 1, ...): rising in a straight line over the first ``steps``."""
+    for group in optimizer.param_groups:
+        group["lr"] = lr * min(1.0, (step + 1) / steps) if steps else lr
+
+
+class Guard:
+    """Compare a frozen part before and after a stage, by a fingerprint of all its weights and buffers.
+
+    The fingerprint is kept in the checkpoint, so that a resumed stage is compared with its true beginning.
+    """
+
+    def __init__(self, loop: Any, name: str, part: torch.nn.Module) -> None:
+        self.name, self.part = name, part
+        self.kept = loop.state(f"frozen {name}", {"fingerprint": ""})
+        if not self.kept["fingerprint"]:
+            self.kept["fingerprint"] = pretrained.fingerprint(part)
+
+    def check(self) -> None:
+        """Raise if the part is not what it was.
+
+        Raises
+        ------
+        TrainingError
+            A weight or a buffer has changed, by whatever hand.
+        """
+        if pretrained.fingerprint(self.part) != self.kept["fingerprint"]:
+            raise TrainingError(
+                f"the {self.name} changed while it was to be frozen: an optimiser, an in-place operation or a module "
+                f"in "
+                "training mode has touched it. The codes of this run cannot be trusted; fit it again"
+            )

@@ -1,0 +1,111 @@
+"""The samplers on a distribution whose noise prediction is known exactly: a Gaussian of standard deviation S."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from distoolkit.contract import ConfigError, DistoolkitError
+from distoolkit_disdiff.sampling import ddim, ddim_invert, ddim_walk, ddpm, sampling_times
+from distoolkit_disdiff.schedule import Schedule, make_betas
+
+S = 0.5
+
+
+@pytest.fixture(scope="module")
+def schedule() -> Schedule:
+    return Schedule(make_betas("ldm", 1000))
+
+
+def exact(schedule: Schedule):
+    def predict(x: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+        kept = schedule.alpha_bars[t].reshape(-1, 1)
+        return (1 - kept).sqrt() * x / (kept * S**2 + 1 - kept)
+
+    return predict
+
+
+def test_times_run_from_first_to_last() -> None:
+    assert sampling_times(1000, 5) == [0, 250, 500, 749, 999]
+    assert sampling_times(1000, 1) == [999]
+    assert sampling_times(3, 3) == [0, 1, 2]
+    for steps in (0, 4):
+        with pytest.raises(ConfigError, match="give 1 to 3"):
+            sampling_times(3, steps)
+
+
+def test_ddim_turns_noise_into_the_data(schedule: Schedule) -> None:
+    """The flow of a Gaussian is linear: x_0 = S x_T / sqrt(abar_T S^2 + 1 - abar_T)."""
+    start = torch.randn(4, 3, generator=torch.Generator().manual_seed(0))
+    last = float(schedule.alpha_bars[-1])
+    found = ddim(exact(schedule), schedule, start, 1000)
+    torch.testing.assert_close(found, S * start / (last * S**2 + 1 - last) ** 0.5, rtol=0.02, atol=0)
+    assert torch.equal(found, ddim(exact(schedule), schedule, start, 1000))
+
+
+def test_ddim_by_hand_in_two_steps() -> None:
+    schedule = Schedule(torch.tensor([0.1, 0.5]))  # abar: 0.9, 0.45
+    found = ddim(lambda x, t: torch.full_like(x, 0.25), schedule, torch.ones(1, 1), 2)
+    clean = (1 - 0.55**0.5 * 0.25) / 0.45**0.5
+    middle = 0.9**0.5 * clean + 0.1**0.5 * 0.25
+    assert float(found) == pytest.approx((middle - 0.1**0.5 * 0.25) / 0.9**0.5, rel=1e-6)
+
+
+@pytest.mark.parametrize("steps", [10, 50])
+def test_inversion_comes_back_to_the_picture(schedule: Schedule, steps: int) -> None:
+    clean = S * torch.randn(4, 3, generator=torch.Generator().manual_seed(1))
+    error = []
+    for corrections in (0, 1, 30):
+        noise = ddim_invert(exact(schedule), schedule, clean, steps, corrections=corrections)
+        error.append(float((ddim(exact(schedule), schedule, noise, steps) - clean).abs().max()))
+    assert error[0] > error[1] > error[2]
+    assert error[2] < 1e-4
+
+
+@pytest.mark.parametrize("sampler", ["ddim", "ddpm"])
+def test_samplers_with_noise_draw_from_the_data(schedule: Schedule, sampler: str) -> None:
+    generator = torch.Generator().manual_seed(2)
+    start = torch.randn(20_000, 1, generator=generator)
+    if sampler == "ddim":
+        found = ddim(exact(schedule), schedule, start, 500, eta=1.0, generator=generator)
+    else:
+        found = ddpm(exact(schedule), schedule, start, generator=generator)
+    assert float(found.mean()) == pytest.approx(0, abs=0.02)
+    assert float(found.std()) == pytest.approx(S, rel=0.03)
+
+
+def test_walks_that_share_a_generator_share_their_noise(schedule: Schedule) -> None:
+    start = torch.zeros(2, 3)
+    a, b, c = (
+        ddim(exact(schedule), schedule, start, 10, eta=1.0, generator=torch.Generator().manual_seed(seed))
+        for seed in (0, 0, 1)
+    )
+    assert torch.equal(a, b)
+    assert not torch.equal(a, c)
+
+
+def test_a_walk_shows_each_step(schedule: Schedule) -> None:
+    steps = list(ddim_walk(exact(schedule), schedule, torch.ones(2, 3), 7))
+    assert len(steps) == 7
+    assert torch.equal(steps[-1][0], ddim(exact(schedule), schedule, torch.ones(2, 3), 7))
+    torch.testing.assert_close(*steps[-1])  # at the end the walk is at its own estimate
+
+
+def test_nan_is_reported_with_what_to_do(schedule: Schedule) -> None:
+    def spoilt(x: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+        noise = torch.zeros_like(x)
+        noise[1] = float("nan")
+        return noise
+
+    for sample in (ddim, ddim_invert):
+        with pytest.raises(DistoolkitError, match="1 of 3 samples.*smaller lr"):
+            sample(spoilt, schedule, torch.ones(3, 2), 4)
+    with pytest.raises(DistoolkitError, match="1 of 3 samples"):
+        ddpm(spoilt, Schedule(torch.tensor([0.1, 0.5])), torch.ones(3, 2))
+
+
+def test_a_bar_shows_the_progress(schedule: Schedule, capsys: pytest.CaptureFixture[str]) -> None:
+    ddim(exact(schedule), schedule, torch.ones(1, 1), 3, progress=True)
+    assert "sampling" in capsys.readouterr().err
+    ddim(exact(schedule), schedule, torch.ones(1, 1), 3)
+    assert capsys.readouterr().err == ""

@@ -20,6 +20,7 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 STAGES, DEPTH, RATE = 100, 3, 0.1
+ENOUGH = 1e-3
 BLOCKS = 100
 EXACT_UP_TO = 1000
 """Up to so many points every cut between two values is tried; beyond, at most one in each of `BLOCKS` blocks."""
@@ -103,7 +104,7 @@ def _fit_factor(
         },
         data,
     )
-    logits = _boost(booster, target.astype(np.float64), rows)
+    logits = _boost(booster, target.astype(np.float32), rows)
     predicted = classes[logits.argmax(axis=1) if len(classes) > 2 else (logits[:, 0] > 0).astype(int)]
     gain = share @ np.asarray(booster.feature_importance("gain"), dtype=np.float64)
     total = gain.sum()
@@ -111,36 +112,51 @@ def _fit_factor(
     return Fit(gain / total if total > 0 else gain, float(np.mean(train == train_labels)), test == test_labels)
 
 
-def _boost(booster: Any, target: Floats, rows: Floats) -> Floats:
+def _boost(booster: Any, target: npt.NDArray[np.float32], rows: Floats) -> npt.NDArray[np.float32]:
     """Run the stages; return the logits (row, class) of the training rows and of those after them.
 
     Friedman (2001), algorithms 5 and 6: the tree of each class is fitted to the residuals, then each leaf takes
-    one Newton step.
+    one Newton step. The stages end early when those left cannot change an importance by more than `ENOUGH`: the gain
+    of a stage is at most the sum of squared residuals, and the gains so far are at least what that sum has lost.
     """
     count, width = target.shape
-    prior = target.mean(axis=0)
-    logits = np.tile(np.log(prior) if width > 1 else np.log(prior / (1 - prior)), (len(rows), 1))
-    scale = (width - 1) / width if width > 1 else 1.0
-    ones, offset = np.ones_like(target).squeeze(), np.arange(width) * 2**DEPTH
+    prior = target.mean(axis=0, dtype=np.float64)
+    start = np.log(prior) if width > 1 else np.log(prior / (1 - prior))
+    logits = np.tile(start.astype(np.float32), (len(rows), 1))
+    ones, offset = np.ones_like(target).squeeze(), np.arange(width, dtype=np.int32) * 2**DEPTH
+    at_first = np.inf
     for stage in range(STAGES):
         residual = target - _probability(logits[:count])
+        left = float(np.vdot(residual, residual))
+        at_first = left if stage == 0 else at_first
+        if (STAGES - stage) * left < ENOUGH * (at_first - left):
+            break
         slope = -residual.squeeze()
         booster.update(fobj=lambda _scores, _data, slope=slope: (slope, ones))
         leaf = booster.predict(rows, pred_leaf=True, start_iteration=stage, num_iteration=1, num_threads=1)
-        place = np.asarray(leaf, dtype=np.int64).reshape(len(rows), width) + offset
-        inside, size = place[:count].ravel(), abs(residual)
-        step = np.bincount(inside, residual.ravel(), minlength=width * 2**DEPTH) * scale
-        curvature = np.bincount(inside, (size * (1 - size)).ravel(), minlength=width * 2**DEPTH)
-        step = np.divide(step, curvature, out=np.zeros_like(step), where=curvature > 1e-150)
-        logits += RATE * step[place]
+        place = leaf.reshape(len(rows), width) + offset
+        step = _newton(place[:count], residual, width)
+        logits += step[place]
     return logits
 
 
-def _probability(logits: Floats) -> Floats:
+def _newton(place: npt.NDArray[np.int32], residual: npt.NDArray[np.float32], width: int) -> npt.NDArray[np.float32]:
+    """Return the step of each leaf of each class, scaled by the learning rate."""
+    inside, size = place.ravel(), abs(residual)
+    slope = np.bincount(inside, residual.ravel(), minlength=width * 2**DEPTH)
+    curvature = np.bincount(inside, (size * (1 - size)).ravel(), minlength=width * 2**DEPTH)
+    scale = RATE * ((width - 1) / width if width > 1 else 1.0)
+    step = np.divide(slope * scale, curvature, out=np.zeros_like(slope), where=curvature > 1e-30)
+    return np.asarray(step, dtype=np.float32)
+
+
+def _probability(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     if logits.shape[1] == 1:
         return np.asarray(1 / (1 + np.exp(-logits)))
-    odds = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return np.asarray(odds / odds.sum(axis=1, keepdims=True))
+    odds = logits - logits.max(axis=1, keepdims=True)
+    np.exp(odds, out=odds)
+    odds /= odds.sum(axis=1, keepdims=True)
+    return np.asarray(odds)
 
 
 def _copies(binned: Ints) -> Floats:

@@ -53,7 +53,7 @@ class Checkpoint:
     @property
     def random(self) -> RandomState:
         """The state of the generators of random numbers."""
-        return RandomState(self.part("random"), self.record["random"])
+        return RandomState.unpack(self.part("random"), self.record["random"])
 
     def copy_of_state(self, name: str) -> dict[str, Any]:
         """Return a trainer's JSON state, free to be changed."""
@@ -103,8 +103,9 @@ def take(parts: Mapping[str, Part], states: Mapping[str, dict[str, Any]], random
     TrainingError
         An optimiser or a state that holds something that is neither a tensor nor JSON.
     """
-    found = Checkpoint({f"random/{k}": t for k, t in random.tensors.items()}, {"format": _FORMAT})
-    found.record |= {"parts": list(parts), "random": random.record, "groups": {}, "numbers": {}}
+    tensors, record = random.pack()
+    found = Checkpoint({f"random/{name}": tensor for name, tensor in tensors.items()}, {"format": _FORMAT})
+    found.record |= {"parts": list(parts), "random": record, "groups": {}, "numbers": {}}
     for name, part in parts.items():
         if isinstance(part, torch.nn.Module):
             found.tensors |= {f"{name}/{key}": tensor for key, tensor in part.state_dict().items()}

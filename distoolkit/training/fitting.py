@@ -110,7 +110,11 @@ def fit(
     }
     session = start(method, images, **options, **config)
     try:
-        with interruptible(session) as interrupts, bars(shown=progress and session.leads) as show:
+        with (
+            interruptible(session) as interrupts,
+            bars(shown=progress and session.leads) as show,
+            session.own_randomness(),
+        ):
             for done in session:
                 show(done)
     finally:  # an interrupt may come between two steps

@@ -13,48 +13,52 @@ import torch
 
 @dataclass(frozen=True)
 class RandomState:
-    """A moment of torch's (CPU and device), numpy's and Python's global generators.
+    """A moment of torch's (CPU and device), numpy's and Python's global generators."""
 
-    Attributes
-    ----------
-    tensors
-        The long parts.
-    record
-        The short parts, as JSON types.
-    """
-
-    tensors: dict[str, torch.Tensor]
-    record: dict[str, Any]
+    host: torch.Tensor
+    there: torch.Tensor | None
+    numpy: Any
+    python: Any
 
     @classmethod
     def now(cls, device: torch.device) -> RandomState:
         """Read the present state; ``device`` is where the training runs."""
-        state: Any = np.random.get_state()  # noqa: NPY002 - a trainer may use numpy's global one
-        _, keys, position, has_gauss, gauss = state
-        version, words, next_gauss = random.getstate()
-        tensors = {
-            "torch": torch.get_rng_state(),
-            "numpy": torch.from_numpy(keys.astype(np.int64)),
-            "python": torch.tensor(words, dtype=torch.int64),
-        }
-        if device.type in ("cuda", "mps"):
-            tensors[device.type] = _module(device).get_rng_state()
-        record = {
-            "numpy": [int(position), int(has_gauss), float(gauss)],
-            "python": [version, next_gauss],
-        }
-        return cls(tensors, record)
+        there = _module(device).get_rng_state() if device.type in ("cuda", "mps") else None
+        return cls(torch.get_rng_state(), there, np.random.get_state(), random.getstate())  # noqa: NPY002
 
     def apply(self, device: torch.device) -> None:
         """Put the generators into this state. A device that this moment knows nothing of keeps its own."""
-        torch.set_rng_state(self.tensors["torch"])
-        position, has_gauss, gauss = self.record["numpy"]
-        words = self.tensors["numpy"].numpy().astype(np.uint32)
-        np.random.set_state(("MT19937", words, position, has_gauss, gauss))  # noqa: NPY002
-        version, next_gauss = self.record["python"]
-        random.setstate((version, tuple(self.tensors["python"].tolist()), next_gauss))
-        if device.type in self.tensors:
-            _module(device).set_rng_state(self.tensors[device.type])
+        torch.set_rng_state(self.host)
+        np.random.set_state(self.numpy)  # noqa: NPY002 - a trainer may use numpy's global generator
+        random.setstate(self.python)
+        if self.there is not None and device.type in ("cuda", "mps"):
+            _module(device).set_rng_state(self.there)
+
+    def pack(self) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+        """Return it as tensors and JSON, for the checkpoint."""
+        name, keys, *numbers = self.numpy
+        version, words, gauss = self.python
+        tensors = {
+            "host": self.host,
+            "numpy": torch.from_numpy(keys.astype(np.int64)),
+            "python": torch.tensor(words, dtype=torch.int64),
+        }
+        if self.there is not None:
+            tensors["device"] = self.there
+        return tensors, {"numpy": [name, *map(float, numbers)], "python": [version, gauss]}
+
+    @classmethod
+    def unpack(cls, tensors: dict[str, torch.Tensor], record: dict[str, Any]) -> RandomState:
+        """Take back what `pack` gave."""
+        name, position, has_gauss, gauss = record["numpy"]
+        keys = tensors["numpy"].numpy().astype(np.uint32)
+        version, next_gauss = record["python"]
+        return cls(
+            tensors["host"],
+            tensors.get("device"),
+            (name, keys, int(position), int(has_gauss), gauss),
+            (version, tuple(tensors["python"].tolist()), next_gauss),
+        )
 
 
 def seed_everything(*names: object) -> None:

@@ -105,7 +105,8 @@ def encode_with(codec: Codec, images: xr.Dataset, batch_size: int = 256, progres
     latents = latents.assign_coords({n: c for n, c in images.coords.items() if c.dims == ("sample",)})
     if "factors" in images:
         latents = latents.merge(images["factors"])
-    return schema.stamp(latents, "latents", **provenance(codec, images))
+    labels = schema.attribute(images, "factor_labels")  # names of the factors' values, where there are any
+    return schema.stamp(latents, "latents", **provenance(codec, images), factor_labels=labels)
 
 
 def _described(codec: Codec, image: torch.Tensor) -> dict[str, torch.Tensor]:

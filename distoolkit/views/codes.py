@@ -92,8 +92,12 @@ def _paint(points: hv.Points, latents: xr.Dataset, by: str | None, color: str | 
     count = int(factor["factor_size"])
     both |= {"cmap": palette(str(factor["factor_kind"].values), count), "clim": (-0.5, count - 0.5)}
     ticks = list(range(0, count, max(1, -(-count // 12))))
-    bokeh["colorbar_opts"] |= {"ticker": _fixed(ticks)}
-    matplotlib["cbar_ticks"] = ticks
+    words = _words(latents, color)
+    bokeh["colorbar_opts"] |= {
+        "ticker": _fixed(ticks),
+        "major_label_overrides": {t: words[t] for t in ticks if t < len(words)},
+    }
+    matplotlib["cbar_ticks"] = [(t, words[t] if t < len(words) else str(t)) for t in ticks]
     return styled(points, bokeh=bokeh, matplotlib=matplotlib, **both)
 
 
@@ -129,7 +133,7 @@ def response(latents: xr.Dataset, unit: str | None = None, factor: str | None = 
     for i, entry in enumerate(np.flatnonzero(latents["unit"].values.astype(str) == unit)):
         value, mean, spread = answers(latents, int(entry), factor)
         name = entries(latents)[entry]
-        parts += _line(value, mean, spread, kind, name, OKABE_ITO[i % len(OKABE_ITO)])
+        parts += _line(value, mean, spread, kind, name, OKABE_ITO[i % len(OKABE_ITO)], _words(latents, factor))
     overlay = hv.Overlay(parts).opts(hv.opts.Overlay(show_legend=len(parts) > 2, backend="bokeh"))
     whole = styled(
         overlay,
@@ -205,12 +209,17 @@ def thinned(count: int, limit: int) -> npt.NDArray[np.intp]:
     return np.sort(np.random.default_rng(0).choice(count, limit, replace=False))
 
 
-def _line(value: Any, mean: Any, spread: Any, kind: str, name: str, colour: str) -> list[Any]:
+def _words(latents: xr.Dataset, factor: str) -> list[str]:
+    """Names of a factor's values, where the data set has them."""
+    return [str(word) for word in schema.attribute(latents, "factor_labels", {}).get(factor, [])]
+
+
+def _line(value: Any, mean: Any, spread: Any, kind: str, name: str, colour: str, words: list[str]) -> list[Any]:
     rows = (value, mean, spread)
     if kind == "categorical":
         bars = styled(hv.ErrorBars(rows, label=name), bokeh={"line_color": colour}, matplotlib={"edgecolor": colour})
         dots = styled(hv.Scatter((value, mean), label=name), bokeh={"size": 8}, matplotlib={"s": 36}, color=colour)
-        ticks = [(int(v), str(v)) for v in value]
+        ticks = [(int(v), words[v] if v < len(words) else str(v)) for v in value]
         return [bars, dots.opts(xticks=ticks, backend="bokeh").opts(xticks=ticks, backend="matplotlib")]
     band = styled(
         hv.Spread(rows, label=name),

@@ -112,24 +112,42 @@ def reconstruction_rows(
 
 
 def traversal_rows(dataset: xr.Dataset, units: Sequence[str] | None = None) -> Mosaic:
-    """Arrange a traversal in rows of units and columns of steps."""
+    """Arrange a traversal in rows of units and columns of steps; of several samples, unit by unit."""
     schema.check(dataset, "traversal")
-    names = [str(u) for u in dataset["unit"].values]
-    chosen = list(names) if units is None else [str(u) for u in units]
-    if not set(chosen) <= set(names):
-        raise DataError(f"the traversal has no unit {sorted(set(chosen) - set(names))}; it has {names}")
-    places = [names.index(u) for u in chosen]
-    pixels = rgb(dataset["image"].values[places])
+    known = [str(u) for u in dataset["unit"].values]
+    asked = known if units is None else [str(u) for u in units]
+    if missing := [u for u in asked if u not in known]:
+        raise DataError(f"the traversal has no unit {missing}; it has {known}")
+    dataset = dataset.isel(unit=[known.index(u) for u in asked])
+    if "sample" in dataset["image"].dims:
+        dataset = _unit_by_unit(dataset)
+    pixels = rgb(dataset["image"].values)
+    rows = [str(u) for u in dataset["unit"].values]
     value = dataset["value"].values if "value" in dataset.variables else np.arange(pixels.shape[1], dtype=float)
     if value.ndim == 2 and np.allclose(value, value[0]):
         value = value[0]
     if value.ndim == 1:
         columns, below = tuple(f"{v:.2g}".replace("-", "−") for v in value), "value of the unit"
     else:
-        columns = ("",) * pixels.shape[1]
-        chosen = [f"{u}  {_span(value[i])}" for u, i in zip(chosen, places, strict=True)]
-        below = "value of the unit, from low to high"
-    return Mosaic(pixels, tuple(chosen), columns, "unit", below, "One unit changes, the others stay")
+        columns, below = ("",) * pixels.shape[1], "value of the unit, from low to high"
+        rows = [f"{row}  {_span(v)}" for row, v in zip(rows, value, strict=True)]
+    return Mosaic(pixels, tuple(rows), columns, "unit", below, "One unit changes, the others stay")
+
+
+def _unit_by_unit(dataset: xr.Dataset) -> xr.Dataset:
+    """Turn a traversal of several samples into one with a row for each unit of each sample."""
+    samples, units = _values(dataset, "sample"), [str(u) for u in dataset["unit"].values]
+    image = dataset["image"].transpose("unit", "sample", ...).values
+    rows = xr.Dataset(
+        {"image": (("unit", "step", "y", "x", "channel"), image.reshape(-1, *image.shape[2:]))},
+        coords={"unit": [f"{u}, sample {s}" for u in units for s in samples]},
+    )
+    if "value" in dataset.variables:
+        value = dataset["value"]
+        rows = rows.assign_coords(
+            value=value if value.ndim == 1 else (("unit", "step"), value.values.repeat(len(samples), axis=0))
+        )
+    return rows
 
 
 def swap_board(dataset: xr.Dataset) -> Mosaic:

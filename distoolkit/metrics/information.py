@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -52,9 +52,13 @@ def discretise(code: Floats, bins: int) -> Ints:
     """
     low, high = code.min(axis=0), code.max(axis=0)
     flat = low == high
-    edges = np.linspace(np.where(flat, low - 0.5, low), np.where(flat, high + 0.5, high), bins + 1)[:-1]
-    columns = [np.searchsorted(e, z, side="right") - 1 for e, z in zip(edges.T, code.T, strict=True)]
-    return np.stack(columns, axis=1)
+    edges = np.linspace(np.where(flat, low - 0.5, low), np.where(flat, high + 0.5, high), bins + 1)
+    guess = ((code - edges[0]) * (bins / (edges[-1] - edges[0]))).astype(np.int64)
+    np.clip(guess, 0, bins - 1, out=guess)
+    column = np.arange(code.shape[1])
+    guess -= code < edges[guess, column]  # the division rounds: compare with the edges themselves
+    guess += (code >= edges[guess + 1, column]) & (guess < bins - 1)
+    return guess
 
 
 def measure(code: Floats, factors: Ints, sizes: Ints, bins: int) -> Information:
@@ -74,32 +78,34 @@ def measure(code: Floats, factors: Ints, sizes: Ints, bins: int) -> Information:
     group = np.arange(count) * GROUPS // max(count, 1)
     cell = (group[:, None] * width + np.arange(width)) * bins + bin_of
     tables = []
-    for k, size in enumerate(sizes):
+    for k, size in enumerate(sizes.tolist()):
         counts = np.bincount((cell * size + factors[:, k, None]).ravel(), minlength=GROUPS * width * bins * size)
         tables.append(counts.reshape(GROUPS, width, bins, size))
-    whole = [t.sum(axis=0) for t in tables]
-    replicas: tuple[Information, ...] = ()
+    whole = [t.sum(axis=0, keepdims=True) for t in tables]
+    estimate = _from_counts(whole)[0]
+    replicas: list[Information] = []
     if count >= 10 * GROUPS:
-        replicas = tuple(_from_counts([w - t[g] for w, t in zip(whole, tables, strict=True)]) for g in range(GROUPS))
-    estimate = _from_counts(whole)
-    return Information(estimate.mutual, estimate.factor_entropy, estimate.unit_entropy, count, replicas)
+        replicas = _from_counts([w - t for w, t in zip(whole, tables, strict=True)])
+    return replace(estimate, replicas=tuple(replicas))
 
 
-def _from_counts(tables: list[npt.NDArray[np.int64]]) -> Information:
-    """Estimate from one (unit, bin, value) table of counts for each factor."""
-    count = int(tables[0][0].sum())
-    unit_entropy = entropy(tables[0].sum(axis=2))
-    factor_entropy = np.array([entropy(t[0].sum(axis=0)) for t in tables])
-    joint = np.stack([entropy(t.reshape(len(t), -1)) for t in tables])
-    mutual = np.maximum(unit_entropy + factor_entropy[:, None] - joint, 0.0)
+def _from_counts(tables: list[npt.NDArray[np.int64]]) -> list[Information]:
+    """Estimate from one (draw, unit, bin, value) table of counts for each factor, for each draw of points."""
+    count = tables[0][:, 0].sum(axis=(1, 2))
+    unit_entropy = entropy(tables[0].sum(axis=3))
+    factor_entropy = np.stack([entropy(t[:, 0].sum(axis=1)) for t in tables], axis=1)
+    joint = np.stack([entropy(t.reshape(*t.shape[:2], -1)) for t in tables], axis=1)
+    mutual = unit_entropy[:, None] + factor_entropy[:, :, None] - joint
     mutual[mutual < 1e-12] = 0.0  # rounding of the three entropies, not information
-    return Information(mutual, factor_entropy, unit_entropy, count)
+    return [Information(*one) for one in zip(mutual, factor_entropy, unit_entropy, count.tolist(), strict=True)]
 
 
 def entropy(counts: npt.NDArray[np.int64]) -> Floats:
     """Plug-in entropy in nats along the last axis of an array of counts."""
     total = counts.sum(axis=-1)
-    return np.asarray(np.log(total) - xlogy(counts, counts).sum(axis=-1) / total)
+    every = np.arange(total.max() + 1, dtype=np.float64)
+    plogp = xlogy(every, every)[counts].sum(axis=-1)  # looked up: there are far more cells than different counts
+    return np.asarray(np.log(total) - plogp / total)
 
 
 def jackknife(estimates: npt.ArrayLike, value: float) -> tuple[float, float]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,9 @@ from distoolkit.contract import DataError
 from distoolkit.metrics.table import Protocol, Table
 
 Interval = tuple[float, float]
+
+
+_version = cache(importlib.metadata.version)
 
 
 def result(
@@ -138,7 +142,7 @@ def card_of(
         "variant": variant,
         "settings": dict(settings),
         "estimator": estimator,
-        "versions": {name: importlib.metadata.version(name) for name in ("distoolkit", "numpy", "scipy", *packages)},
+        "versions": {name: _version(name) for name in ("distoolkit", "numpy", "scipy", *packages)},
         "samples": {name: int(n) for name, n in samples.items()},
         "sampling": sampling,
         "protocol": protocol or "none",

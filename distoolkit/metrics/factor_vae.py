@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from distoolkit.metrics.held import draw_held, replay_held, stillest
+from distoolkit.metrics.held import draw_votes, replay_held, stillest
 from distoolkit.metrics.result import card_of, matrix, result, share_interval
 from distoolkit.metrics.table import Ints, Protocol, Table, table_of
 
@@ -57,12 +57,12 @@ def factor_vae(
     deviation = table.code[rows].std(axis=0, ddof=1)
     alive = table.moving & (deviation > 0) & (deviation >= active)
     votes = np.zeros((len(table.factor_names), len(table.units)), dtype=np.int64)
-    value, intervals, note = 0.0, {}, "no unit is active: the score is 0 by definition"
+    value, interval, note = 0.0, None, "no unit is active: the score is 0 by definition"
     if alive.any():
         winner = np.flatnonzero(alive)[stillest(table.code[:, alive] / deviation[alive], members)]
         np.add.at(votes, (factor[:train], winner[:train]), 1)
         hits = votes.argmax(axis=0)[winner[train:]] == factor[train:]
-        value, intervals["factor_vae"] = float(hits.mean()), share_interval(hits)
+        value, interval = float(hits.mean()), share_interval(hits)
         note = f"accuracy on the training votes: {votes.max(axis=0).sum() / train:.4f}"
     card = card_of(
         table,
@@ -77,7 +77,9 @@ def factor_vae(
         interval="95 %, Wilson, noise of the test votes only",
         notes=(note,),
     )
-    return result({"factor_vae": value}, card, matrices={"votes": matrix(table, votes)}, intervals=intervals)
+    return result(
+        {"factor_vae": value}, card, matrices={"votes": matrix(table, votes)}, intervals={"factor_vae": interval}
+    )
 
 
 def _draw(table: Table, seed: int, counts: tuple[int, int, int], protocol: Protocol) -> tuple[Ints, Ints, Ints]:
@@ -86,8 +88,9 @@ def _draw(table: Table, seed: int, counts: tuple[int, int, int], protocol: Proto
     if protocol is not None and table.is_grid:
         old = np.random.RandomState(seed)
         rows = table.rows_of(table.draw_factors(old, samples), old)
-        factor, members = replay_held(table, old, votes, batch)
+        factor, sets = replay_held(table, old, votes, batch)
+        members = sets[:, 0]
     else:
         rows = table.rows(samples, seed=seed, protocol=protocol)
-        factor, members = draw_held(table, np.random.default_rng(seed), votes, batch)
-    return rows, factor, members[:, 0]
+        factor, members = draw_votes(table, np.random.default_rng(seed), votes, batch)
+    return rows, factor, members

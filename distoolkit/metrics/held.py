@@ -10,30 +10,48 @@ from distoolkit.metrics.table import Floats, Ints, Table
 CHUNK = 1024
 
 
-def draw_held(table: Table, generator: np.random.Generator, count: int, batch: int, sets: int = 1) -> tuple[Ints, Ints]:
-    """Draw batches of rows that share the value of one factor.
+def draw_votes(table: Table, generator: np.random.Generator, count: int, batch: int) -> tuple[Ints, Ints]:
+    """Draw batches of rows that all share one value of one factor.
 
-    The factor is uniform, its value that of a row drawn from the table, the batch drawn with replacement from the rows
-    with that value. Values that a single row has are passed over: one point has no variance.
+    The factor is uniform, the value that of a row drawn from the table, the batch drawn with replacement from the
+    rows with that value. Values that a single row has are passed over: one point has no variance.
 
     Returns
     -------
-    The held factor (count,) and the rows (count, sets, batch): ``sets`` batches for each held value.
+    The held factor (count,) and the rows (count, batch).
 
     Raises
     ------
     DataError
         No two rows share the value of any factor.
     """
-    groups = [_Groups(column) for column in table.factors.T]
-    usable = np.array([k for k, g in enumerate(groups) if len(g.eligible)])
-    if not len(usable):
-        raise DataError("no two samples share the value of a factor: there is nothing to hold. Encode more images")
-    factor = usable[generator.integers(len(usable), size=count)]
-    rows = np.empty((count, sets, batch), dtype=np.int64)
-    for k in usable:
-        rows[factor == k] = groups[k].draw(generator, int(np.sum(factor == k)), sets * batch).reshape(-1, sets, batch)
+    factor, groups = _held_factors(table, generator, count)
+    rows = np.empty((count, batch), dtype=np.int64)
+    for k, group in groups.items():
+        value = group.values(generator, (int(np.sum(factor == k)), 1))
+        rows[factor == k] = group.rows(generator, np.broadcast_to(value, (len(value), batch)))
     return factor, rows
+
+
+def draw_pairs(table: Table, generator: np.random.Generator, count: int, batch: int) -> tuple[Ints, Ints]:
+    """Draw batches of pairs of rows; the two rows of a pair share their value of one factor, the same in the batch.
+
+    As `draw_votes`, but each pair has a value of its own. The rows are (count, 2, batch).
+    """
+    factor, groups = _held_factors(table, generator, count)
+    rows = np.empty((count, 2, batch), dtype=np.int64)
+    for k, group in groups.items():
+        value = group.values(generator, (int(np.sum(factor == k)), batch))
+        rows[factor == k] = np.stack([group.rows(generator, value), group.rows(generator, value)], axis=1)
+    return factor, rows
+
+
+def _held_factors(table: Table, generator: np.random.Generator, count: int) -> tuple[Ints, dict[int, _Groups]]:
+    groups = {k: _Groups(column) for k, column in enumerate(table.factors.T)}
+    groups = {k: group for k, group in groups.items() if len(group.repeated)}
+    if not groups:
+        raise DataError("no two samples share the value of a factor: there is nothing to hold. Encode more images")
+    return np.array(list(groups))[generator.integers(len(groups), size=count)], groups
 
 
 class _Groups:
@@ -43,13 +61,17 @@ class _Groups:
         self.order = np.argsort(column.astype(np.int32), kind="stable")
         self.count = np.bincount(column)
         self.first = np.cumsum(self.count) - self.count
-        self.eligible = column[self.count[column] >= 2]
+        self.repeated = column[self.count[column] >= 2]
 
-    def draw(self, generator: np.random.Generator, count: int, size: int) -> Ints:
-        value = self.eligible[generator.integers(len(self.eligible), size=count)]
-        place = generator.random((count, size), dtype=np.float32) * self.count[value, None]
-        place = np.minimum(place.astype(np.int64), self.count[value, None] - 1)  # float32 may round up to 1
-        return self.order[self.first[value, None] + place]
+    def values(self, generator: np.random.Generator, shape: tuple[int, int]) -> Ints:
+        """Draw values, each as often as it occurs in the table, of those that occur more than once."""
+        return np.asarray(self.repeated[generator.integers(len(self.repeated), size=shape)])
+
+    def rows(self, generator: np.random.Generator, value: Ints) -> Ints:
+        """Draw a row for each value."""
+        place = (generator.random(value.shape, dtype=np.float32) * self.count[value]).astype(np.int64)
+        place = np.minimum(place, self.count[value] - 1)  # float32 may round up to 1
+        return np.asarray(self.order[self.first[value] + place])
 
 
 def replay_held(
@@ -58,7 +80,8 @@ def replay_held(
     """Draw as disentanglement_lib does, number by number, from a table that holds the whole factor grid.
 
     With one set the batch's own first row is what the others are held to (FactorVAE score); with two, the second
-    batch takes the first one's values of the held factor, row by row (BetaVAE score). Shapes as in `draw_held`.
+    batch takes the first one's values of the held factor, row by row (BetaVAE score). The rows have shape
+    (count, sets, batch).
     """
     factor = np.empty(count, dtype=np.int64)
     drawn = np.empty((count, sets, batch, len(table.sizes)), dtype=np.int64)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -58,7 +59,7 @@ def discretise(code: Floats, bins: int) -> Ints:
     column = np.arange(code.shape[1])
     guess -= code < edges[guess, column]  # the division rounds: compare with the edges themselves
     guess += (code >= edges[guess + 1, column]) & (guess < bins - 1)
-    return guess
+    return np.asarray(guess)
 
 
 def measure(code: Floats, factors: Ints, sizes: Ints, bins: int) -> Information:
@@ -106,6 +107,21 @@ def entropy(counts: npt.NDArray[np.int64]) -> Floats:
     every = np.arange(total.max() + 1, dtype=np.float64)
     plogp = xlogy(every, every)[counts].sum(axis=-1)  # looked up: there are far more cells than different counts
     return np.asarray(np.log(total) - plogp / total)
+
+
+def with_interval(
+    found: Information, score: Callable[[Information], float]
+) -> tuple[float, tuple[float, float] | None]:
+    """Return a score of some information, and its 95 % interval, if there are points enough for one."""
+    value = score(found)
+    return value, jackknife([score(r) for r in found.replicas], value) if found.replicas else None
+
+
+def how(found: Information) -> str:
+    """Say how `with_interval` made its interval."""
+    return (
+        f"95 %, delete-a-group jackknife with {GROUPS} groups of points" if found.replicas else "none: too few points"
+    )
 
 
 def jackknife(estimates: npt.ArrayLike, value: float) -> tuple[float, float]:

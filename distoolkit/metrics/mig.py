@@ -10,8 +10,6 @@ from distoolkit.metrics import information
 from distoolkit.metrics.result import card_of, matrix, per_factor, result
 from distoolkit.metrics.table import Protocol, table_of
 
-JACKKNIFE = f"95 %, delete-a-group jackknife with {information.GROUPS} groups of points"
-
 
 def mig(
     latents: xr.Dataset, *, seed: int = 0, bins: int = 20, samples: int = 10_000, protocol: Protocol = None
@@ -42,10 +40,7 @@ def mig(
     """
     table = table_of(latents)
     found = table.information(bins=bins, samples=samples, seed=seed, protocol=protocol)
-    value = gap(found.mutual, found.factor_entropy)
-    intervals = {}
-    if found.replicas:
-        intervals["mig"] = information.jackknife([gap(r.mutual, r.factor_entropy) for r in found.replicas], value)
+    value, interval = information.with_interval(found, lambda f: gap(f.mutual, f.factor_entropy))
     card = card_of(
         table,
         variant="binned codes, gap divided by the factor's entropy",
@@ -53,14 +48,14 @@ def mig(
         protocol=protocol,
         samples={"points": found.count},
         settings={"bins": bins},
-        interval=JACKKNIFE if intervals else "none: too few points",
+        interval=information.how(found),
         notes=("one unit only: the second best counts as 0",) if len(table.units) == 1 else (),
     )
     matrices = {
         "mutual_information": matrix(table, found.mutual),
         "factor_entropy": per_factor(table, found.factor_entropy),
     }
-    return result({"mig": value}, card, matrices=matrices, intervals=intervals)
+    return result({"mig": value}, card, matrices=matrices, intervals={"mig": interval})
 
 
 def gap(mutual: npt.NDArray[np.float64], entropy: npt.NDArray[np.float64]) -> float:
@@ -71,8 +66,8 @@ def gap(mutual: npt.NDArray[np.float64], entropy: npt.NDArray[np.float64]) -> fl
     mutual
         (factor, unit).
     entropy
-        (factor,), each above 0. With one unit the second best is 0.
+        (factor,). A factor without entropy counts 0. With one unit the second best is 0.
     """
     padded = np.concatenate([mutual, np.zeros((len(mutual), 1))], axis=1)
     second, best = np.sort(padded, axis=1)[:, -2:].T
-    return float(np.mean((best - second) / entropy))
+    return float(np.mean(np.divide(best - second, entropy, out=np.zeros_like(entropy), where=entropy > 0)))

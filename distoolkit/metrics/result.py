@@ -26,7 +26,7 @@ def result(
     card: Mapping[str, Any],
     *,
     matrices: Mapping[str, xr.DataArray] | None = None,
-    intervals: Mapping[str, Interval] | None = None,
+    intervals: Mapping[str, Interval | None] | None = None,
     lower_is_better: tuple[str, ...] = (),
 ) -> xr.Dataset:
     """Make the Dataset that a metric returns.
@@ -40,7 +40,7 @@ def result(
     matrices
         Name -> array along ``factor`` and ``unit`` (see `matrix`).
     intervals
-        Name -> 95 % interval, for the scores that have one.
+        Name -> 95 % interval, or None, for the scores that may have one.
     lower_is_better
         Names of the scores of which less is better.
 
@@ -53,8 +53,7 @@ def result(
     if odd:
         raise DataError(f"{odd} is no score: the metric does not apply to these latents")
     names = list(scores)
-    intervals = {name: (float(low), float(high)) for name, (low, high) in (intervals or {}).items()}
-    bounds = np.array([intervals.get(name, (np.nan, np.nan)) for name in names])
+    bounds = np.array([(intervals or {}).get(name) or (np.nan, np.nan) for name in names], dtype=np.float64)
     dataset = xr.Dataset(
         {
             "score": ("metric", np.array([float(scores[n]) for n in names])),

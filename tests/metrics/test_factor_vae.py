@@ -6,7 +6,7 @@ import pytest
 from distoolkit import schema
 from distoolkit.contract import DataError
 from distoolkit.metrics.factor_vae import factor_vae
-from distoolkit.metrics.held import draw_held, stillest
+from distoolkit.metrics.held import draw_pairs, draw_votes, stillest
 from distoolkit.metrics.table import Table
 from distoolkit.testing.codes import known_code
 
@@ -58,12 +58,16 @@ def test_idle_units_are_counted_out():
     assert schema.attribute(scores, "card")["active_units"] == 5
 
 
-def test_held_batches_share_one_value_of_the_factor():
+def test_votes_share_one_value_and_pairs_one_each():
     table = Table(known_code("perfect", "small", 300))
-    factor, rows = draw_held(table, np.random.default_rng(0), 200, 8, sets=2)
-    held = table.factors[rows][np.arange(200), :, :, factor].reshape(200, -1)
+    factor, rows = draw_votes(table, np.random.default_rng(0), 200, 8)
+    held = table.factors[rows][np.arange(200), :, factor]
     assert (held == held[:, :1]).all()
     assert set(factor.tolist()) == {0, 1, 2, 3}
+    factor, rows = draw_pairs(table, np.random.default_rng(0), 200, 8)
+    held = table.factors[rows][np.arange(200), :, :, factor]
+    assert (held[:, 0] == held[:, 1]).all()
+    assert (held[:, 0] != held[:, 0, :1]).any()
 
 
 def test_factors_that_never_repeat_cannot_be_held():

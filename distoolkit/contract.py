@@ -258,7 +258,11 @@ class Encodes(Protocol):
 
 @runtime_checkable
 class Decodes(Protocol):
-    """A model that can draw. Without it there is no traversal, and the explorer says so."""
+    """A model that can draw. Without it there is no traversal, and the explorer says so.
+
+    One that needs many passes for a picture, like a diffusion model, has an attribute ``draws_slowly = True``: `encode`
+    then draws no reconstructions unless it is asked to.
+    """
 
     def decode(self, code: torch.Tensor) -> torch.Tensor:
         """Map codes (batch, latent) to images (batch, channel, y, x) in [0, 1]."""

@@ -60,6 +60,11 @@ class Codec:
         return isinstance(self._model, Decodes)
 
     @property
+    def draws_slowly(self) -> bool:
+        """Whether a picture takes the model many passes, so that none is drawn without need."""
+        return bool(getattr(self._model, "draws_slowly", False))
+
+    @property
     def layout(self) -> tuple[Unit, ...] | None:
         """The units of the flat code, if the model names them; else each entry is a unit."""
         layout = getattr(self._model, "layout", None)

@@ -17,7 +17,13 @@ from distoolkit.runs import spec_of
 
 
 def encode(
-    run: Source, images: xr.Dataset, *, device: str = "auto", batch_size: int = 256, progress: bool = False
+    run: Source,
+    images: xr.Dataset,
+    *,
+    device: str = "auto",
+    batch_size: int = 256,
+    reconstruct: bool | None = None,
+    progress: bool = False,
 ) -> xr.Dataset:
     """Encode images.
 
@@ -29,6 +35,9 @@ def encode(
         Dataset of kind ``images``, of the size that the run was fitted on. It may be lazy.
     device, batch_size
         Where, and how many at a time.
+    reconstruct
+        Draw each code and measure its error. By default a model that decodes is asked to, unless it says that it
+        draws slowly (see `distoolkit.contract.Decodes`).
     progress
         Show a progress bar.
 
@@ -37,7 +46,7 @@ def encode(
     Dataset
         Of kind ``latents``: ``code(sample, latent)``; ``code_std`` where the model has a posterior with a standard
         deviation of the code's shape; ``reconstruction_mse(sample)`` (mean squared error over pixels and
-        channels, images in [0, 1]) where the model decodes; ``factors`` and the sample coordinates of the images.
+        channels, images in [0, 1]) where codes were drawn; ``factors`` and the sample coordinates of the images.
         Attributes: the run's provenance, with ``data`` and ``data_hash`` of these images and ``train_data`` and
         ``train_data_hash`` of those it was fitted on.
 
@@ -48,7 +57,7 @@ def encode(
     RunError
         The run has no weights, or they do not fit.
     """
-    return encode_with(Codec(run, device), images, batch_size, progress)
+    return encode_with(Codec(run, device), images, batch_size, progress, reconstruct)
 
 
 def decode(
@@ -85,7 +94,13 @@ def decode(
     return schema.stamp(drawn, "images", **{**provenance(codec), "data": "decoded codes"})
 
 
-def encode_with(codec: Codec, images: xr.Dataset, batch_size: int = 256, progress: bool = False) -> xr.Dataset:
+def encode_with(
+    codec: Codec,
+    images: xr.Dataset,
+    batch_size: int = 256,
+    progress: bool = False,
+    reconstruct: bool | None = None,
+) -> xr.Dataset:
     """Encode images by a model that is loaded; see `encode`."""
     schema.check(images, "images")
     _check_spec(codec, images)
@@ -95,10 +110,12 @@ def encode_with(codec: Codec, images: xr.Dataset, batch_size: int = 256, progres
         from tqdm.auto import tqdm
 
         batches = tqdm(batches, "encode", -(-len(pixels) // batch_size), unit="batch")
+    if reconstruct is None:
+        reconstruct = codec.decodes and not codec.draws_slowly
     found: dict[str, list[Array]] = {"code": [], "code_std": [], "reconstruction_mse": []}
     with codec.evaluating():
         for batch in batches:
-            for name, value in _described(codec, batch["image"]).items():
+            for name, value in _described(codec, batch["image"], reconstruct).items():
                 found[name].append(as_array(value))
     joined: dict[str, Any] = {name: np.concatenate(parts) for name, parts in found.items() if parts}
     latents = schema.as_latents(units=codec.layout, **joined)
@@ -109,8 +126,8 @@ def encode_with(codec: Codec, images: xr.Dataset, batch_size: int = 256, progres
     return schema.stamp(latents, "latents", **provenance(codec, images), factor_labels=labels)
 
 
-def _described(codec: Codec, image: torch.Tensor) -> dict[str, torch.Tensor]:
-    """Return what a model says about a batch: its code and, where it can, the deviation and the squared error."""
+def _described(codec: Codec, image: torch.Tensor, reconstruct: bool) -> dict[str, torch.Tensor]:
+    """Return what a model says about a batch: its code, its deviation where it has one and, if asked, its error."""
     code = codec.code(image)
     if code.ndim != 2 or len(code) != len(image):
         raise RunError(
@@ -120,7 +137,7 @@ def _described(codec: Codec, image: torch.Tensor) -> dict[str, torch.Tensor]:
     deviation = codec.deviation(image)
     if deviation is not None and deviation.shape == code.shape:
         said["code_std"] = deviation
-    if codec.decodes:
+    if reconstruct:
         said["reconstruction_mse"] = (codec.image(code).float() - image).square().flatten(1).mean(1)
     return said
 

@@ -126,7 +126,7 @@ def swap(
     for name, positions in (("sources", sources), ("targets", targets)):
         _check_positions(name, positions, images.sizes["sample"])
     codec = Codec(run, device)
-    latents = encode_with(codec, images.isel(sample=[*sources, *targets]))
+    latents = encode_with(codec, images.isel(sample=[*sources, *targets]), reconstruct=False)
     taken = np.isin(latents["unit"].values.astype(str), _chosen_units(latents, units))
     code = latents["code"].values
     source, target = code[: len(sources), None], code[None, len(sources) :]

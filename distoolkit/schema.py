@@ -11,7 +11,8 @@ scores     ``score(metric)`` and the matrices behind it
 history    one variable for each reported name, along ``step``
 =========  ==========================================================================================
 
-The coordinate ``unit(latent)`` says which unit each entry of the flat code belongs to. Attributes are plain
+Where the factors are known, ``dataset.sel(shape=2, scale=[0, 1])`` selects by their values. The coordinate
+``unit(latent)`` says which unit each entry of the flat code belongs to. Attributes are plain
 numbers and strings; anything else is JSON text under a key that ends in ``_json``, because netCDF refuses
 None, bool and dict.
 """
@@ -30,6 +31,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from distoolkit.contract import DataError, SchemaError, Unit
+from distoolkit.factors import by_factor
 from distoolkit.storage import recover, replacing
 
 SCHEMA = "distoolkit/1"
@@ -169,7 +171,7 @@ def stamp(dataset: xr.Dataset, kind: str, **provenance: Any) -> xr.Dataset:
             attributes[f"{name}_json"] = json.dumps(value, sort_keys=True)
     dataset = dataset.assign_attrs(attributes)
     check(dataset, kind)
-    return dataset
+    return by_factor(dataset, attribute(dataset, "factor_labels"))
 
 
 def attribute(dataset: xr.Dataset, name: str, default: Any = None) -> Any:
@@ -276,7 +278,7 @@ def open(path: str | os.PathLike[str]) -> xr.Dataset:
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         raise SchemaError(f"{path} cannot be read as a whole Dataset ({error}); make it again") from error
     check(dataset)
-    return dataset
+    return by_factor(dataset, attribute(dataset, "factor_labels"))
 
 
 def _pixels(array: Any) -> Any:

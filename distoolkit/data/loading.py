@@ -9,8 +9,10 @@ import xarray as xr
 
 from distoolkit import registry, schema
 from distoolkit.contract import DataSource
-from distoolkit.data.options import REQUIRED, checked, options_of
-from distoolkit.data.select import by_factor
+from distoolkit.data import sampling
+from distoolkit.data.options import REQUIRED, SELECTION, checked, options_of
+
+_SELECTION = tuple(option.name for option in SELECTION)
 
 
 def load(name: str, **options: Any) -> xr.Dataset:
@@ -22,7 +24,9 @@ def load(name: str, **options: Any) -> xr.Dataset:
         One of `distoolkit.datasets()`.
     options
         What the data set's loader takes; most have ``size`` (pixels), ``sample`` (this many distinct images, drawn
-        at random, instead of all) and ``seed``.
+        at random, instead of all) and ``seed``. Where the factors are known, three more select among the images:
+        ``only={"shape": 2}`` and ``without={"shape": 2, "scale": [4, 5]}`` by the values of the factors (`hold_out`),
+        and ``correlate=("scale", "posX", 0.2)`` (`correlate`, both in `distoolkit.data`).
 
     Returns
     -------
@@ -41,18 +45,18 @@ def load(name: str, **options: Any) -> xr.Dataset:
     """
     source: DataSource = registry.find("datasets", name)
     asked = checked(source, options)
-    images = registry.resolve(source.load)(**asked)
+    own = {name: value for name, value in asked.items() if name not in _SELECTION}
+    selection = {name: value for name, value in asked.items() if name in _SELECTION and value is not None}
+    images = registry.resolve(source.load)(**own)
     schema.check(images, "images")
     # name and options together load the same images again
-    images = schema.stamp(images, "images", data=name, data_options=_recorded(source, asked), licence=source.licence)
-    return by_factor(images)
+    images = schema.stamp(images, "images", data=name, data_options=_recorded(source, own), licence=source.licence)
+    return sampling.select(images, selection)
 
 
 def _recorded(source: DataSource, asked: dict[str, Any]) -> dict[str, Any]:
     """Return all options as JSON can hold them, defaults too, since defaults may change; paths are made absolute."""
-    everything = {o.name: o.default for o in options_of(source).values() if o.default is not REQUIRED} | asked
-    everything.pop("progress", None)
-    return {
-        name: os.path.abspath(os.path.expanduser(value)) if value is not None and name == "path" else value
-        for name, value in everything.items()
-    }
+    defaults = {o.name: o.default for o in options_of(source).values() if o.default is not REQUIRED}
+    everything = {k: v for k, v in (defaults | asked).items() if k not in ("progress", *_SELECTION)}
+    paths = {k for k, v in everything.items() if isinstance(v, os.PathLike) or (k in ("path", "picture") and v)}
+    return {k: os.path.abspath(os.path.expanduser(v)) if k in paths else v for k, v in everything.items()}

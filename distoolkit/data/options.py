@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import collections.abc
 import inspect
 import math
 import numbers
 import os
 import types
 import typing
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -46,16 +46,25 @@ class Option:
         return typing.get_args(self.hint) if typing.get_origin(self.hint) is Literal else ()
 
 
+SELECTION = (
+    Option("only", Mapping[str, Any] | None, None),
+    Option("without", Mapping[str, Any] | None, None),
+    Option("correlate", Sequence[Any] | None, None),
+)
+"""What `distoolkit.load` itself takes for every data set whose factors are known."""
+
+
 def options_of(source: DataSource) -> dict[str, Option]:
-    """Return the options of a data set by name."""
+    """Return the options of a data set by name: its loader's own, and those of `SELECTION`."""
     loader = resolve(source.load)
     hints = typing.get_type_hints(loader)
     kinds = (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    return {
+    own = {
         p.name: Option(p.name, hints.get(p.name, Any), p.default)
         for p in inspect.signature(loader).parameters.values()
         if p.kind in kinds
     }
+    return own | {o.name: o for o in SELECTION if o.name not in own}
 
 
 def checked(source: DataSource, given: dict[str, Any]) -> dict[str, Any]:
@@ -77,6 +86,8 @@ def checked(source: DataSource, given: dict[str, Any]) -> dict[str, Any]:
         for name, value in given.items()
         if not _fits(value, known[name].hint)
     ]
+    if _fits(given.get("seed", 0), int) and given.get("seed", 0) < 0:
+        faults.append(f"seed = {given['seed']} is not allowed: give 0 or more")
     faults += [
         f"{source.name} needs {name}: give {option.allowed}"
         for name, option in known.items()
@@ -101,8 +112,8 @@ def _fits(value: Any, hint: Any) -> bool:
         return isinstance(value, numbers.Integral) and not isinstance(value, bool)
     if hint is float:
         return isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value)
-    if origin in (collections.abc.Sequence, list, tuple):
-        return isinstance(value, collections.abc.Sequence) and not isinstance(value, str | bytes)
+    if origin in (Sequence, list, tuple):
+        return isinstance(value, Sequence) and not isinstance(value, str | bytes)
     return isinstance(value, origin or hint)
 
 
@@ -124,8 +135,8 @@ def _words(hint: Any) -> str:
         return "a path" if len(parts) < len(arguments) and parts == [str] else " or ".join(map(_words, parts))
     if origin is Literal:
         return " or ".join(map(repr, arguments))
-    if origin is collections.abc.Mapping:
+    if origin is Mapping:
         return "a dict"
-    if origin in (collections.abc.Sequence, list, tuple):
+    if origin in (Sequence, list, tuple):
         return "a list"
     return _NAMES.get(hint, getattr(hint, "__name__", str(hint)))

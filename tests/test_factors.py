@@ -9,7 +9,7 @@ import xarray as xr
 import distoolkit as dt
 from distoolkit import schema
 from distoolkit.contract import DataError, UnknownNameError
-from distoolkit.data import by_factor
+from distoolkit.factors import by_factor
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +66,7 @@ def test_one_image_keeps_its_factor_values_and_no_index(sprites):
 
 
 def test_images_from_anywhere_and_names_that_are_taken(tiny_images):
-    images = by_factor(tiny_images)  # its factors are size, x and y; x and y are axes of the pictures
+    images = tiny_images  # its factors are size, x and y; x and y are axes of the pictures
     assert {"size"} == {n for n in images.coords if images[n].dims == ("sample",)} - {"sample"}
     assert images.sel(size=1).sizes["sample"] == 24
 
@@ -76,11 +76,26 @@ def test_images_without_factors_are_returned_as_they_are():
     assert by_factor(images) is images
 
 
-def test_after_saving_the_index_comes_back(sprites, tmp_path):
+@pytest.mark.parametrize("name", ["part.nc", "part.zarr"])
+def test_after_saving_the_index_comes_back(sprites, tmp_path, name):
     part = sprites.isel(sample=slice(50))
-    opened = schema.open(schema.save(part, tmp_path / "part.nc"))
-    again = by_factor(opened.drop_vars([n for n in part.xindexes if n not in ("sample", "factor")]))
-    assert again.sel(shape=1, scale=slice(0, 3)).identical(part.sel(shape=1, scale=slice(0, 3)))
+    again = schema.open(schema.save(part, tmp_path / name))
+    assert again.identical(part)
+    assert again.sel(shape="heart", scale=slice(0, 3)).identical(part.sel(shape="heart", scale=slice(0, 3)))
+
+
+def test_codes_are_selected_like_images():
+    factors = np.random.default_rng(0).integers(0, 3, (30, 2))
+    latents = dt.as_latents(np.zeros((30, 4)), factors, ["hue", "size"])
+    assert latents.sel(hue=1, size=[0, 2]).sizes["sample"] == ((factors[:, 0] == 1) & (factors[:, 1] != 1)).sum()
+
+
+def test_pieces_can_be_put_together_again(sprites):
+    part = sprites.isel(sample=slice(60))
+    pieces = [part.isel(sample=slice(20)), part.isel(sample=slice(20, 60))]
+    whole = xr.concat(pieces, "sample", data_vars="minimal", coords="minimal")
+    assert whole.identical(part)
+    assert whole.sel(shape=0).identical(part.sel(shape=0))
 
 
 def test_data_sets_with_the_same_samples_can_be_merged(sprites):

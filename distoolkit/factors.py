@@ -1,11 +1,12 @@
-"""Select images by the values of their factors, with xarray's own ``sel``.
+"""Select images and codes by the values of their factors, with xarray's own ``sel``.
 
 xarray lets only one index select along a dimension at a time, so the factors share one: `FactorIndex`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+import json
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,6 @@ import numpy.typing as npt
 import xarray as xr
 from xarray.core.indexing import IndexSelResult
 
-from distoolkit import schema
 from distoolkit.contract import DataError, UnknownNameError
 
 
@@ -65,6 +65,18 @@ class FactorIndex(xr.Index):
             keep &= _meets(self.columns[name], str(name), wanted, self.labels.get(str(name), []))
         return IndexSelResult({self.dim: np.flatnonzero(keep)})
 
+    @classmethod
+    def concat(
+        cls, indexes: Sequence[FactorIndex], dim: Hashable, positions: Iterable[Iterable[int]] | None = None
+    ) -> FactorIndex:
+        """Put indexes of the same factors one after the other, as ``xarray.concat`` along ``sample`` asks."""
+        first = indexes[0]
+        columns = {name: np.concatenate([i.columns[name] for i in indexes]) for name in first.columns}
+        if positions is not None:
+            order = np.argsort(np.concatenate([np.asarray(list(p)) for p in positions]))
+            columns = {name: column[order] for name, column in columns.items()}
+        return cls(columns, dim, first.labels)
+
     def equals(self, other: xr.Index, *, exclude: frozenset[Hashable] | None = None) -> bool:
         """Tell whether two indexes hold the same values for the same factors."""
         return (
@@ -74,22 +86,53 @@ class FactorIndex(xr.Index):
         )
 
 
-def by_factor(images: xr.Dataset) -> xr.Dataset:
+def by_factor(dataset: xr.Dataset, labels: Mapping[str, list[str]] | None = None) -> xr.Dataset:
     """Give each factor a coordinate along ``sample``, so that ``sel`` takes its values.
 
-    `distoolkit.load` does this by itself; call it for images from `distoolkit.as_images` or from a file. Works for
-    latents too. A factor whose name is already taken in the Dataset (``x``, ``y``) gets no coordinate.
+    Parameters
+    ----------
+    dataset
+        Images or latents; without ``factors`` they are returned as they are. A factor whose name is taken by
+        something else in the Dataset (``x``, ``y``) gets no coordinate.
+    labels
+        Names of the values of a factor, in the order of their indices.
     """
-    if "factors" not in images:
-        return images
-    taken = {*images.dims, *images.variables}
-    names = [str(n) for n in images["factor"].values]
-    columns = images["factors"].values
-    coords = {n: ("sample", columns[:, k]) for k, n in enumerate(names) if n not in taken}
-    if not coords:
-        return images
-    labels = schema.attribute(images, "factor_labels", {})
-    return images.assign_coords(coords).set_xindex(list(coords), FactorIndex, labels=labels)
+    if "factors" not in dataset or dataset["factors"].dims != ("sample", "factor"):
+        return dataset
+    rows = dataset["factors"].values
+    columns = {str(name): rows[:, k] for k, name in enumerate(dataset["factor"].values)}
+    free = [name for name, column in columns.items() if _free(dataset, name, column)]
+    if not free:
+        return dataset
+    dataset = dataset.drop_vars(free, errors="ignore")
+    dataset = dataset.assign_coords({name: ("sample", columns[name]) for name in free})
+    return dataset.set_xindex(free, FactorIndex, labels=dict(labels or {}))
+
+
+def matches(dataset: xr.Dataset, conditions: Mapping[str, Any]) -> npt.NDArray[np.bool_]:
+    """Tell for each sample whether its factors meet every condition; conditions are written as for ``sel``.
+
+    Raises
+    ------
+    UnknownNameError
+        A factor that the Dataset does not have, or a value that no sample has.
+    """
+    labels = json.loads(dataset.attrs.get("factor_labels_json", "{}"))
+    names = [str(name) for name in dataset["factor"].values] if "factors" in dataset else []
+    keep = np.ones(dataset.sizes["sample"], dtype=bool)
+    for name, wanted in conditions.items():
+        if name not in names:
+            raise UnknownNameError(f"no factor {name!r}; there are: {', '.join(names) or 'none'}")
+        keep &= _meets(dataset["factors"].values[:, names.index(name)], name, wanted, labels.get(name, []))
+    return keep
+
+
+def _free(dataset: xr.Dataset, name: str, column: npt.NDArray[Any]) -> bool:
+    """Tell whether a name is unused, or used for this very coordinate (as in a Dataset that was saved)."""
+    if name not in dataset.variables:
+        return name not in dataset.dims
+    there = dataset[name]
+    return there.dims == ("sample",) and np.array_equal(there.values, column)
 
 
 def _meets(column: npt.NDArray[Any], name: str, wanted: Any, labels: list[str]) -> npt.NDArray[np.bool_]:

@@ -10,7 +10,6 @@ import errno
 import functools
 import json
 import os
-import re
 import shutil
 import uuid
 from collections.abc import Callable, Iterator
@@ -79,18 +78,13 @@ def write_tensors(target: str | os.PathLike[str], tensors: dict[str, torch.Tenso
     DistoolkitError
         When the disk is full or the place cannot be written; ``target`` is as it was.
     """
-    from safetensors import SafetensorError
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     # copies: safetensors refuses tensors that share memory, as tied weights do
     copies = {name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in tensors.items()}
-    metadata = {"record": json.dumps(record, allow_nan=False)}
+    content = save(copies, {"record": json.dumps(record, allow_nan=False)})
     with replacing(target) as temporary:
-        try:
-            save_file(copies, temporary, metadata)
-        except SafetensorError as error:  # it hides what the system said in its message
-            code = re.search(r"os error (\d+)", str(error))
-            raise OSError(int(code[1]) if code else errno.EIO, str(error)) from error
+        temporary.write_bytes(content)  # not by save_file: it leaves files of its own behind when it is killed
 
 
 def read_tensors(path: str | os.PathLike[str]) -> tuple[dict[str, torch.Tensor], Any]:

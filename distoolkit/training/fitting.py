@@ -162,6 +162,7 @@ def start(
     if old:
         folders.check_same(old, images, settings, seed, precision_of(fabric))
         if old.status == "finished":
+            (old.folder / checkpoint.FILE).unlink(missing_ok=True)  # a kill may have come before its removal
             return Session(old, None, None, History(log_every))
     saved = checkpoint.read(old.folder) if old else None
     history = History(log_every, None if fabric.world_size == 1 else fabric.all_reduce)

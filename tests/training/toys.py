@@ -60,8 +60,7 @@ def train(model: Toy, loop: Loop, config: Config) -> Iterator[Report]:
         memory["order"] = batch["index"].tolist()
         yield {"loss": loss, "critic_loss": critic_loss}
     if loop.once("restart the critic"):
-        with torch.no_grad():
-            critic[0].weight.normal_()
+        restart(critic)
     second = loop.module("second critic", nn.Linear(config.latents, 1))
     fresh = loop.optimizer("second", torch.optim.AdamW([*model.parameters(), *second.parameters()], lr=config.lr))
     for batch in loop.stage("second", config.later):
@@ -69,6 +68,11 @@ def train(model: Toy, loop: Loop, config: Config) -> Iterator[Report]:
         loss = functional.mse_loss(model.decode(code), batch["image"]) + 1e-3 * second(code * memory["seen"]).mean()
         loop.minimise(loss, fresh, clip_norm=1.0)
         yield {"loss": loss}
+
+
+def restart(critic: nn.Sequential) -> None:
+    with torch.no_grad():
+        critic[0].weight.normal_()
 
 
 def method(**changes: Any) -> Method[Config]:

@@ -71,7 +71,7 @@ class Material:
         """Everything that is known about where this comes from."""
         if self.run is not None:
             return {**self.run.provenance, "status": self.run.status, "folder": self.run.folder.name}
-        first = next(iter(self.data.values()))
+        first = self.data.get("latents", next(iter(self.data.values())))
         return {n.removesuffix("_json"): schema.attribute(first, n.removesuffix("_json")) for n in first.attrs}
 
 

@@ -43,7 +43,26 @@ _HOME = {
     "notebook": "backend",
 }
 
-__all__ = [*_HOME]
+# written out, so that type checkers can read it; a test keeps it equal to the names above
+__all__ = [
+    "Picture",
+    "draw",
+    "export",
+    "heatmap",
+    "history",
+    "images",
+    "notebook",
+    "provenance",
+    "reconstructions",
+    "response",
+    "responses",
+    "scatter",
+    "score_table",
+    "scores",
+    "static",
+    "swap",
+    "traversal",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
@@ -59,6 +59,17 @@ def styled(
     element.opts(**{**_BOKEH, **both, **(bokeh or {})}, backend="bokeh")
     element.opts(**{**_MATPLOTLIB, **both, **(matplotlib or {})}, backend="matplotlib")
     return element
+
+
+def boxed(aspect: float) -> Callable[[Any, Any], None]:
+    """Return a hook that gives a Matplotlib plot its shape; HoloViews' own is wrong on logarithmic axes."""
+
+    def shape(plot: Any, element: Any) -> None:
+        axes = plot.handles["axis"]
+        axes.set_aspect("auto")
+        axes.set_box_aspect(1 / aspect)
+
+    return shape
 
 
 def signed(element: Any, *sources: xr.Dataset) -> Any:

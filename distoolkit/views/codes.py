@@ -11,7 +11,7 @@ import xarray as xr
 
 from distoolkit import config, schema
 from distoolkit.contract import DataError, UnknownNameError
-from distoolkit.views.backend import ready, signed, styled
+from distoolkit.views.backend import boxed, ready, signed, styled
 from distoolkit.views.colours import OKABE_ITO, palette
 
 
@@ -25,7 +25,7 @@ def scatter(
     latents
         The codes.
     x, y
-        Names of two entries (the ``latent`` coordinate); the first two without them.
+        Names of two entries (the ``latent`` coordinate); the two that spread most without them.
     color
         Name of a factor or of an entry; the first factor without it, if there are any.
     limit
@@ -39,8 +39,9 @@ def scatter(
     ready()
     schema.check(latents, "latents")
     names, factors = entries(latents), factor_names(latents)
-    x = _known("latent", x or names[0], names)
-    y = _known("latent", y or names[min(1, len(names) - 1)], names)
+    widest = spreading(latents)
+    x = _known("latent", x or next((n for n in widest if n != y), names[0]), names)
+    y = _known("latent", y or next((n for n in widest if n != x), names[0]), names)
     color = color or (factors[0] if factors else None)
     if color is not None:
         _known("factor or latent", color, [*factors, *names])
@@ -80,6 +81,7 @@ def _paint(points: hv.Points, latents: xr.Dataset, by: str | None, color: str | 
         "line_width": 0,
     }
     matplotlib: dict[str, Any] = {"fig_inches": 4.6, "s": size**2, "linewidth": 0, "aspect": 1}
+    matplotlib["hooks"] = [_as_pixels]
     both: dict[str, Any] = {"title": title, "alpha": 0.75, "padding": 0.04}
     if by is None or color is None:
         return styled(points, bokeh=bokeh, matplotlib=matplotlib, color=OKABE_ITO[0], **both)
@@ -137,12 +139,12 @@ def response(latents: xr.Dataset, unit: str | None = None, factor: str | None = 
     overlay = hv.Overlay(parts).opts(hv.opts.Overlay(show_legend=len(parts) > 2, backend="bokeh"))
     whole = styled(
         overlay,
-        title=f"{unit} as {factor} varies: mean ± 1 standard deviation",
+        title=f"{unit} as {factor} varies",
         xlabel=factor,
-        ylabel=f"code of {unit}",
+        ylabel=f"{unit}: mean ± 1 s.d.",
         padding=0.08,
         bokeh={"frame_width": 380, "frame_height": 240},
-        matplotlib={"fig_inches": 4.4, "aspect": 1.6, "show_legend": len(parts) > 2},
+        matplotlib={"fig_inches": 4.4, "aspect": 1.6, "show_legend": len(parts) > 2, "hooks": [boxed(1.6)]},
     )
     return signed(whole, latents)
 
@@ -160,7 +162,7 @@ def responses(latents: xr.Dataset, *, columns: int = 2) -> hv.Layout:
         raise DataError("the true factors of these codes are not known, so there is no response to show")
     layout = hv.Layout(plots).cols(min(columns, len(plots)))
     layout.opts(shared_axes=False, toolbar=None, title="", backend="bokeh")
-    layout.opts(sublabel_format="", tight=True, fig_inches=3.4, vspace=0.15, hspace=0.3, backend="matplotlib")
+    layout.opts(sublabel_format="", tight=True, fig_inches=3.4, vspace=0.35, hspace=0.35, backend="matplotlib")
     return signed(layout, latents)
 
 
@@ -197,6 +199,12 @@ def entries(latents: xr.Dataset) -> list[str]:
     return [str(name) for name in latents["latent"].values]
 
 
+def spreading(latents: xr.Dataset) -> list[str]:
+    """Names of the entries of the code, from the one that spreads most to the one that spreads least."""
+    spread = latents["code"].values.std(axis=0)
+    return [entries(latents)[i] for i in np.argsort(-spread, kind="stable")]
+
+
 def factor_names(dataset: xr.Dataset) -> list[str]:
     """Names of the true factors; none when they are not known."""
     return [str(name) for name in dataset["factor"].values] if "factors" in dataset else []
@@ -231,6 +239,11 @@ def _line(value: Any, mean: Any, spread: Any, kind: str, name: str, colour: str,
         hv.Curve((value, mean), label=name), color=colour, bokeh={"line_width": 2.5}, matplotlib={"linewidth": 2}
     )
     return [band, line]
+
+
+def _as_pixels(plot: Any, element: Any) -> None:
+    """Let the points of an SVG be a picture in it: thousands of circles would make it heavy."""
+    plot.handles["artist"].set_rasterized(True)
 
 
 def _fixed(ticks: list[int]) -> Any:

@@ -117,9 +117,9 @@ def entries(
         raise DataError(f"{len(names)} names for {len(datasets)} scores Datasets")
     found: dict[str, dict[str, list[float]]] = {}
     better: dict[str, bool] = {}
-    for position, dataset in enumerate(datasets):
+    for dataset in datasets:
         schema.check(dataset, "scores")
-        method = names[position] if names is not None else label(dataset)
+    for dataset, method in zip(datasets, names or labels(datasets), strict=True):
         for metric, score, higher in zip(
             dataset["metric"].values, dataset["score"].values, dataset["higher_is_better"].values, strict=True
         ):
@@ -135,12 +135,28 @@ def entries(
     ]
 
 
-def label(dataset: xr.Dataset) -> str:
-    """Name what was scored: the method, else the run, else the data."""
-    for name in ("method", "run", "data"):
-        if text := schema.attribute(dataset, name):
-            return str(text)
-    return "codes"
+def labels(datasets: Sequence[xr.Dataset]) -> list[str]:
+    """Name what was scored: the method, with the settings and data in which runs of one method differ.
+
+    Runs that differ only by their seed get one name: they are repeats of each other.
+    """
+    methods = [_first(dataset, "method", "run", "data") for dataset in datasets]
+    return [
+        " ".join([method, *_differing(dataset, [d for d, m in zip(datasets, methods, strict=True) if m == method])])
+        for dataset, method in zip(datasets, methods, strict=True)
+    ]
+
+
+def _first(dataset: xr.Dataset, *names: str) -> str:
+    return next((str(text) for name in names if (text := schema.attribute(dataset, name))), "codes")
+
+
+def _differing(dataset: xr.Dataset, alike: Sequence[xr.Dataset]) -> list[str]:
+    def told(one: xr.Dataset) -> dict[str, Any]:
+        return {**(schema.attribute(one, "config") or {}), "data": one.attrs.get("data", "")}
+
+    own, others = told(dataset), [told(one) for one in alike]
+    return [f"{name}={value}" for name, value in own.items() if any(other.get(name) != value for other in others)]
 
 
 def _strip(table: list[Entry], methods: list[str]) -> hv.Overlay:

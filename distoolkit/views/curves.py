@@ -12,7 +12,7 @@ import xarray as xr
 
 from distoolkit import config, schema
 from distoolkit.contract import DataError, UnknownNameError
-from distoolkit.views.backend import QUIET, ready, signed, styled
+from distoolkit.views.backend import QUIET, boxed, ready, signed, styled
 from distoolkit.views.colours import OKABE_ITO
 
 _MOST_POINTS = 2000
@@ -98,7 +98,7 @@ def _plot(runs: Mapping[str, xr.Dataset], name: str, legend: bool) -> hv.Overlay
         show_legend=show,
         padding=(0.01, 0),
         bokeh={"frame_width": 330, "frame_height": 170, "toolbar": None, "legend_position": "top_right"},
-        matplotlib={"aspect": _ASPECT, "hooks": [_fix_shape]},
+        matplotlib={"aspect": _ASPECT, "hooks": [boxed(_ASPECT)]},
     )
 
 
@@ -138,10 +138,3 @@ def _shades(run: xr.Dataset, limits: tuple[float, float], dims: tuple[hv.Dimensi
         matplotlib={"color": QUIET, "size": 7, "verticalalignment": "top"},
     )
     return [spans, names]
-
-
-def _fix_shape(plot: Any, element: Any) -> None:
-    """Give the box its shape: HoloViews' own aspect is wrong on logarithmic axes."""
-    axes = plot.handles["axis"]
-    axes.set_aspect("auto")
-    axes.set_box_aspect(1 / _ASPECT)

@@ -11,11 +11,12 @@ import xarray as xr
 
 from distoolkit import config, schema
 from distoolkit.contract import DataError, UnknownNameError
-from distoolkit.views.backend import INK, ready, signed, styled
+from distoolkit.views.backend import ready, signed, styled
 from distoolkit.views.colours import DIVERGING, SEQUENTIAL, ramp
 
 _PREFERRED = ("mutual_information", "importance")
 _MOST_NUMBERS = 150
+_ON_LIGHT, _ON_DARK = "#1c2733", "white"  # of numbers: they stand on the cells' own colours, whatever the page's
 
 
 def matrices(scores: xr.Dataset) -> list[str]:
@@ -84,7 +85,7 @@ def _cells(values: npt.NDArray[Any], factors: list[str], units: list[str], title
             "tools": ["tap", "hover"],
             "line_color": "white",
             "nonselection_alpha": 1.0,
-            "selection_line_color": INK,
+            "selection_line_color": _ON_LIGHT,
             "selection_line_width": 3,
             "colorbar_opts": {"width": 10, "title": ""},
         },
@@ -114,7 +115,7 @@ def _cells(values: npt.NDArray[Any], factors: list[str], units: list[str], title
 def _numbers(values: npt.NDArray[Any], high: float) -> list[Any]:
     """Write the numbers, dark on light cells and light on dark ones."""
     layers = []
-    for on_dark, colour in ((False, INK), (True, "white")):
+    for on_dark, colour in ((False, _ON_LIGHT), (True, _ON_DARK)):
         chosen = [
             (j, i, f"{v:.2f}".replace("-", "−") if np.isfinite(v) else "·")
             for (i, j), v in np.ndenumerate(values)

@@ -27,7 +27,7 @@ def draw_traversal(data: Data) -> hv.RGB:
 
 
 def draw_scatter(data: Data) -> hv.Points:
-    """Draw the first two entries of the code."""
+    """Draw the two entries of the code that spread most."""
     return scatter(data["latents"])
 
 

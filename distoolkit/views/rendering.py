@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import io
 import re
 from dataclasses import dataclass, field
@@ -25,6 +26,7 @@ _STYLE: Any = {
     "axes.labelcolor": INK,
     "axes.titlecolor": INK,
     "axes.edgecolor": RULE,
+    "axes.facecolor": "none",
     "axes.spines.top": False,
     "axes.spines.right": False,
     "xtick.color": QUIET,
@@ -80,6 +82,25 @@ class Picture:
         text = text[text.index("<svg") :]
         # Matplotlib's own metadata hold the date, which would make every file differ
         return re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.S)
+
+    def markup(self, prefix: str) -> str:
+        """Return the picture as an ``<svg>`` to stand inside a page, in whose text colour it is drawn.
+
+        Parameters
+        ----------
+        prefix
+            Put before every id, so that two pictures in one page do not mix theirs up.
+        """
+        text = self.svg
+        if not isinstance(self.source, Mosaic):
+            text = text.replace('style="fill: #ffffff"', 'style="fill: none"', 1)  # the paper, which comes first
+            # a style sheet in it would be one for the whole page
+            text = re.sub(r"<style.*?</style>", "", text, flags=re.S)
+        for colour, variable in ((INK, "currentColor"), (QUIET, "var(--quiet)"), (RULE, "var(--rule)")):
+            text = text.replace(colour, variable)
+        text = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{prefix}-", text)
+        label = html.escape(self.text, quote=True)
+        return re.sub(r"^<svg", f'<svg role="img" aria-label="{label}"', text.replace(' role="img"', "", 1), count=1)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         return {"image/png": self.png, "text/plain": f"<Picture: {self.text}>"}

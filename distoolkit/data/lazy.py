@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
+from PIL import Image
 from tqdm.auto import tqdm
 from xarray.backends import BackendArray
 from xarray.core import indexing
@@ -76,9 +77,9 @@ class Mapped:
         self.array = np.load(self.path, mmap_mode="r", allow_pickle=False)
 
     def __call__(self, samples: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
-        """Return the pictures at these positions; grey ones get their channel axis."""
+        """Return the pictures at these positions; (sample, y, x) gets its channel axis."""
         pictures = np.asarray(self.array[samples])
-        return pictures if pictures.ndim == 4 else pictures[..., None]
+        return pictures[..., None] if pictures.ndim == 3 else pictures
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Mapped, (self.path,)
@@ -126,3 +127,18 @@ def materialise(
         del target  # flushes the map
     lazy = xr.Variable(image.dims, lazily(Mapped(path), image.shape))
     return images.assign(image=lazy)
+
+
+def resized(picture: npt.NDArray[np.uint8], size: int, sampling: Image.Resampling) -> npt.NDArray[np.uint8]:
+    """Resize one square picture, (y, x) or (y, x, 3), with one of PIL's filters."""
+    if picture.shape[0] == size:
+        return picture
+    return np.asarray(Image.fromarray(picture).resize((size, size), sampling), dtype=np.uint8)
+
+
+def halved(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Return pictures of half the height and width: the rounded mean of each 2x2 block."""
+    total = image.astype(np.uint16)
+    total = total[:, 0::2] + total[:, 1::2]
+    total = total[:, :, 0::2] + total[:, :, 1::2]
+    return ((total + 2) // 4).astype(np.uint8)

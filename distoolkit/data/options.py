@@ -131,8 +131,9 @@ def _words(hint: Any) -> str:
     if hint is Any:
         return "anything"
     if origin in (typing.Union, types.UnionType):
-        parts = [a for a in arguments if typing.get_origin(a) is not os.PathLike]
-        return "a path" if len(parts) < len(arguments) and parts == [str] else " or ".join(map(_words, parts))
+        is_path = any(typing.get_origin(a) is os.PathLike for a in arguments)
+        parts = [a for a in arguments if not (is_path and (a is str or typing.get_origin(a) is os.PathLike))]
+        return " or ".join((["a path"] if is_path else []) + list(map(_words, parts)))
     if origin is Literal:
         return " or ".join(map(repr, arguments))
     if origin is Mapping:

@@ -66,44 +66,46 @@ def correlate(images: xr.Dataset, first: str, second: str, sigma: float = 0.2, *
     ----------
     Träuble et al., On Disentangled Representations Learned from Correlated Data, ICML 2021.
     """
-    return select(images, {"correlate": (first, second, sigma)}, seed=seed)
+    return select(images, {"correlate": (first, second, sigma, seed)})
 
 
-def select(images: xr.Dataset, selection: Mapping[str, Any], seed: int = 0) -> xr.Dataset:
+def select(images: xr.Dataset, selection: Mapping[str, Any]) -> xr.Dataset:
     """Make the selections ``only``, ``without`` and ``correlate`` and write them into the provenance."""
     if not selection:
         return images
     options = dict(schema.attribute(images, "data_options", {}))
-    again = sorted(selection.keys() & {k for k, v in options.items() if v is not None})
-    if again:
+    if again := sorted(selection.keys() & options.keys()):
         raise DataError(f"{', '.join(again)} was applied to these images before: give all its conditions at once")
-    keep = np.ones(images.sizes["sample"], dtype=bool)
-    if "only" in selection:
-        keep &= matches(images, selection["only"])
-    if "without" in selection:
-        keep &= ~matches(images, selection["without"])
-    if "correlate" in selection:
-        keep &= _correlated(images, selection["correlate"], seed)
-    if not keep.any():
-        raise DataError(f"no image is left by {dict(selection)}; loosen the conditions")
     plain = {name: _plain(value) for name, value in selection.items()}
-    options |= plain | ({"correlate_seed": seed} if "correlate" in plain and seed != options.get("seed", 0) else {})
-    digest = option_hash(str(images.attrs.get("data_hash", "")), seed=seed, **plain)
-    return schema.stamp(
-        images.isel(sample=np.flatnonzero(keep)), images.attrs["kind"], data_hash=digest, data_options=options
-    )
+    keep = np.ones(images.sizes["sample"], dtype=bool)
+    if "only" in plain:
+        keep &= matches(images, plain["only"])
+    if "without" in plain:
+        keep &= ~matches(images, plain["without"])
+    if "correlate" in plain:
+        plain["correlate"] = _pair(plain["correlate"])
+        keep &= _correlated(images, *plain["correlate"])
+    if not keep.any():
+        raise DataError(f"no image is left by {plain}; loosen the conditions")
+    digest = option_hash(str(images.attrs.get("data_hash", "")), **plain)
+    part = images.isel(sample=np.flatnonzero(keep))
+    return schema.stamp(part, images.attrs["kind"], data_hash=digest, data_options=options | plain)
 
 
-def _correlated(images: xr.Dataset, correlate: Any, seed: int) -> npt.NDArray[np.bool_]:
-    try:
-        first, second, sigma = (*correlate, 0.2)[:3]
-        sigma = float(sigma)
-    except (TypeError, ValueError) as error:
-        raise ConfigError(f"correlate = {correlate!r}: give two factors and a width, ('scale', 'posX', 0.2)") from error
-    if not sigma > 0 or first == second:
-        raise ConfigError(f"correlate = {correlate!r}: give two different factors and a width above 0")
+def _pair(correlate: list[Any]) -> tuple[str, str, float, int]:
+    """Read ``(factor, factor, sigma = 0.2, seed = 0)``."""
+    if not 2 <= len(correlate) <= 4:
+        raise ConfigError(f"correlate = {correlate}: give two factors, a width and a seed, ('scale', 'posX', 0.2, 0)")
+    first, second, sigma, seed = correlate + [0.2, 0][len(correlate) - 2 :]
+    usable = isinstance(sigma, int | float) and sigma > 0 and isinstance(seed, int) and seed >= 0
+    if not usable or first == second:
+        raise ConfigError(f"correlate = {correlate}: give two different factors, a width above 0 and a seed from 0 up")
+    return str(first), str(second), float(sigma), seed
+
+
+def _correlated(images: xr.Dataset, first: str, second: str, sigma: float, seed: int) -> npt.NDArray[np.bool_]:
     a, b = (_scaled(images, name) for name in (first, second))
-    return _uniform(images["sample"].values, seed) < np.exp(-((a - b) ** 2) / (2 * sigma**2))
+    return np.asarray(_uniform(images["sample"].values, seed) < np.exp(-((a - b) ** 2) / (2 * sigma**2)))
 
 
 def _scaled(images: xr.Dataset, name: str) -> npt.NDArray[np.float64]:
@@ -126,11 +128,13 @@ def _uniform(numbers: npt.NDArray[np.int64], seed: int) -> npt.NDArray[np.float6
 
 
 def _plain(value: Any) -> Any:
-    """Turn conditions into what JSON holds; slices become [start, stop] lists of the values in between."""
+    """Turn conditions into what JSON holds: it is written into the provenance."""
     if isinstance(value, Mapping):
         return {str(k): _plain(v) for k, v in value.items()}
     if isinstance(value, slice):
-        raise ConfigError("give a list of values here, not a slice: it is written into the provenance")
+        raise ConfigError(
+            f"{value} is not allowed here: give the values as a list, since they are written down as JSON"
+        )
     if isinstance(value, np.ndarray | list | tuple):
         return [_plain(v) for v in value]
     return value.item() if isinstance(value, np.generic) else value

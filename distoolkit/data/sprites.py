@@ -15,6 +15,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from distoolkit.data.grid import Factor, rendered
+from distoolkit.data.lazy import halved
 
 VERSION = 1
 GRID = (
@@ -97,11 +98,3 @@ def in_heart(u: Array, v: Array) -> npt.NDArray[np.bool_]:
     even = -5 * (1 - 2 * sine**2) - (8 * cosine**4 - 8 * cosine**2 + 1)
     odd = 19 * cosine - 8 * cosine**3  # 13 cos t - 2 cos 3t
     return np.asarray((np.abs(u) < 9.6) & (np.abs((v + 1.5) / -0.66 - even) < odd))
-
-
-def halved(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """Return pictures of half the height and width: the rounded mean of each 2x2 block."""
-    total = image.astype(np.uint16)
-    total = total[:, 0::2] + total[:, 1::2]
-    total = total[:, :, 0::2] + total[:, :, 1::2]
-    return ((total + 2) // 4).astype(np.uint8)

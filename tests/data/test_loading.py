@@ -52,7 +52,7 @@ def test_a_required_option_is_asked_for():
 
 def test_options_are_read_off_the_signature():
     options = options_of(registry.find("datasets", "sprites"))
-    assert list(options) == ["size", "sample", "seed"]
+    assert list(options) == ["size", "sample", "seed", "only", "without", "correlate"]
     assert options["size"].choices == (64, 32)
     assert options["sample"].default is None
     assert options_of(registry.find("datasets", "folder"))["path"].default is REQUIRED

@@ -163,10 +163,11 @@ def _title(shown: Any) -> str:
 
 
 def _matplotlib(shown: Any, form: str) -> bytes:
-    import matplotlib
+    from matplotlib import pyplot
 
     renderer = hv.renderer("matplotlib").instance(fig=form, dpi=144, holomap="auto")
-    with matplotlib.rc_context(_STYLE):
+    # HoloViews switches interactive mode off and leaves it so: the reader's own plots would no longer show
+    with pyplot.ioff(), pyplot.rc_context(_STYLE):
         content, _ = renderer(shown, fmt=form)
     return content if isinstance(content, bytes) else str(content).encode("utf-8")
 

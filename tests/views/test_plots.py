@@ -145,3 +145,11 @@ def test_the_score_table_has_a_row_for_each_metric_and_a_column_for_each_method(
     assert [d.label for d in table.dimensions()] == ["metric", "better", "hand_made", "other"]
     assert list(table.dimension_values("better")) == ["higher", "lower"]
     assert list(table.dimension_values(2)) == ["0.250", "0.040"]
+
+
+def test_drawing_leaves_the_readers_matplotlib_as_it_was(latents):
+    from matplotlib import pyplot
+
+    with pyplot.ion():
+        assert views.static(views.scatter(latents)).png
+        assert pyplot.isinteractive()

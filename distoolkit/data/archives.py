@@ -109,6 +109,8 @@ def _untar(archive: Path, folder: Path, limit: int, limit_members: int, progress
         _refuse(archive, map(_of_tar, file), limit, limit_members)
         for entry in tqdm(file.getmembers(), f"unpacking {archive.name}", unit="file", disable=not progress):
             file.extract(entry, folder, set_attrs=False, filter="data")
+        while file.fileobj is not None and file.fileobj.read(2**20):
+            pass  # to the very end, where the compressed stream keeps its checksum
 
 
 def _of_zip(entry: zipfile.ZipInfo) -> Member:

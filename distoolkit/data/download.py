@@ -19,7 +19,7 @@ from tqdm.auto import tqdm
 
 from distoolkit.contract import DataError, DataFile
 
-BLOCK = 2**20
+BLOCK = 2**16  # bytes; what is lost at most when a connection breaks
 TIMEOUT = (10, 60)  # seconds to connect; seconds of silence
 
 
@@ -89,7 +89,7 @@ def resuming(part: Path, *, progress: bool = True) -> Callable[[str, str, Any], 
             _receive(answer, part, have, total, progress)
         got = part.stat().st_size
         if total is not None and got != total:
-            raise OSError(f"the connection closed after {got} of {total} bytes; load again to go on from there")
+            raise OSError(f"the connection closed after {got} of {total} bytes")
         os.replace(part, output_file)
         note.unlink()
 
@@ -156,6 +156,9 @@ def _size(file: DataFile, before: str = ",") -> str:
 def _by_hand(file: DataFile, target: Path, failures: list[str]) -> str:
     checksum = f", checksum {file.checksum}" if file.checksum else ", no checksum is known"
     tried = f" Tried: {'; '.join(failures)}." if failures else " It has no address that can be downloaded by a program."
+    part = target.with_name(target.name + ".part")
+    if part.is_file():
+        tried += f" {part.stat().st_size} bytes of it have arrived: load again to go on from there."
     return (
         f"{file.name} is not here and could not be downloaded.{tried} Get {file.name}{_size(file)}{checksum} and put "
         f"it into {target.parent}, or give its place with path="

@@ -24,7 +24,7 @@ from distoolkit.widgets.pictures import Pixels
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-BIG = 256
+BIG = 192
 """Pixels along the larger side of the two big pictures, at most; small images are enlarged to it."""
 STRIP = 9
 """Pictures in a traversal."""
@@ -83,12 +83,15 @@ class Explorer(w.VBox):
         self._axis = {axis.unit: axis for axis in space.axes}
         self._listening = True
         # one Layout and one style for all sliders: a model may have hundreds
-        layout, style = w.Layout(width="360px", flex="0 0 auto"), {"description_width": "72px"}
+        layout, style = w.Layout(width="340px", flex="0 0 auto"), {"description_width": "72px"}
         self.sliders = {axis.unit: _slider(axis, layout, style) for axis in space.axes}
-        self.source, self.result, self.strip = w.Image(format="png"), w.Image(format="png"), w.Image(format="png")
-        self._captions = [w.HTML(), w.HTML(), w.HTML()]
         self._enlarge = pictures.factor_for(images["image"].shape[1:3], BIG)
-        self.picker = w.IntSlider(0, 0, images.sizes["sample"] - 1, description="image", continuous_update=True)
+        height, width = (f"{self._enlarge * n}px" for n in images["image"].shape[1:3])
+        size = w.Layout(width=width, height=height, flex="0 0 auto")
+        self.source, self.result = w.Image(format="png", layout=size), w.Image(format="png", layout=size)
+        self.strip = w.Image(format="png", layout=w.Layout(align_self="flex-start"))
+        self.about, self.caption = w.HTML(), w.HTML()
+        self.picker = w.IntSlider(0, 0, images.sizes["sample"] - 1, description="image", style=style)
         self.reset = w.Button(description="Reset", icon="undo", tooltip="Take the code of the image again")
         super().__init__(self._children(note))
         self._connect()
@@ -96,14 +99,18 @@ class Explorer(w.VBox):
         self._take_sample()
 
     def _children(self, note: str) -> list[w.Widget]:
-        sliders = w.VBox(
-            list(self.sliders.values()),
-            layout=w.Layout(max_height="330px", overflow="auto", display="flex", flex_flow="column", min_width="400px"),
+        column = {"flex_flow": "column", "display": "flex"}
+        sliders = w.VBox(list(self.sliders.values()), layout=w.Layout(max_height="260px", overflow="auto", **column))
+        pair = w.HBox(
+            [
+                w.VBox([w.HTML("<b>image</b>"), self.source]),
+                w.VBox([w.HTML(f"<b>{html.escape(self.space.drawn)}</b>"), self.result]),
+            ]
         )
-        pair = w.HBox([w.VBox([c, p]) for c, p in zip(self._captions, (self.source, self.result), strict=False)])
-        controls = w.VBox([w.HBox([self.picker, self.reset]), sliders])
+        left = w.VBox([pair, self.about], layout=w.Layout(margin="0 16px 0 0"))
+        right = w.VBox([w.HBox([self.picker, self.reset]), sliders])
         head = [w.HTML(f'<div style="max-width:760px">{html.escape(note)}</div>')] if note else []
-        return [*head, w.HBox([pair, controls], layout=w.Layout(flex_flow="row wrap")), self._captions[2], self.strip]
+        return [*head, w.HBox([left, right], layout=w.Layout(flex_flow="row wrap")), self.caption, self.strip]
 
     def _connect(self) -> None:
         for unit, slider in self.sliders.items():
@@ -119,15 +126,17 @@ class Explorer(w.VBox):
         with self._deaf():
             for axis in self.space.axes:
                 _point(self.sliders[axis.unit], axis, axis.position(self.code))
-        _show(self.source, pixels, self._enlarge, f"image {self.sample} of the data")
-        self._captions[0].value = _caption("image", _factors(self.images, self.sample))
+        self.source.value = pictures.png(pixels, self._enlarge)
+        self.about.value = _muted(_factors(self.images, self.sample))
         self._show_picture()
         self._show_strip()
 
     def _move(self, unit: str, position: float) -> None:
-        if not self._listening:
+        axis, step = self._axis[unit], self.sliders[unit].step
+        # the browser rounds a value to the slider's step and sends it back: that is no move of the reader's
+        if not self._listening or abs(position - axis.position(self.code)) < 0.501 * step:
             return
-        self.code = self._axis[unit].moved(self.code, position)
+        self.code = axis.moved(self.code, position)
         self._show_picture()
         if unit != self.moved:  # along its own axis, a unit's traversal stays as it is
             self.moved = unit
@@ -135,16 +144,14 @@ class Explorer(w.VBox):
 
     def _show_picture(self) -> None:
         self.picture = self.space.draw(self.code[None])[0]
-        _show(self.result, self.picture, self._enlarge, f"{self.space.drawn} picture for the code of the sliders")
-        if not self._captions[1].value:
-            self._captions[1].value = _caption(self.space.drawn, "follows the sliders")
+        self.result.value = pictures.png(self.picture, self._enlarge)
 
     def _show_strip(self) -> None:
         axis = self._axis[self.moved]
         images = self.space.traversal(self.code, axis)
-        enlarge = max(1, 80 // max(images.shape[1:3]))
-        _show(self.strip, pictures.row(images), enlarge, f"traversal of {self.moved}: {STRIP} pictures")
-        self._captions[2].value = _caption(f"traversal of {self.moved}", f"from {axis.low:.2f} to {axis.high:.2f}")
+        self.strip.value = pictures.png(pictures.row(images), max(1, 80 // max(images.shape[1:3])))
+        span = _muted(f"from {axis.low:.2f} to {axis.high:.2f}")
+        self.caption.value = f"<b>traversal of {html.escape(self.moved)}</b> {span}"
 
     @contextlib.contextmanager
     def _deaf(self) -> Iterator[None]:
@@ -251,16 +258,8 @@ def _point(slider: w.FloatSlider, axis: Axis, position: float) -> None:
         slider.value = position
 
 
-def _show(image: w.Image, pixels: Pixels, enlarge: int, tooltip: str) -> None:
-    with image.hold_sync():
-        image.value = pictures.png(pixels, enlarge)
-        image.tooltip = tooltip
-
-
-def _caption(title: str, text: str) -> str:
-    muted = "color:var(--jp-ui-font-color2,#616161)"
-    body = f'<b>{html.escape(title)}</b><br><span style="{muted}">{html.escape(text)}</span>'
-    return f'<div style="line-height:1.3">{body}</div>'
+def _muted(text: str) -> str:
+    return f'<span style="color:var(--jp-ui-font-color2,#616161)">{html.escape(text)}</span>'
 
 
 def _factors(images: xr.Dataset, sample: int) -> str:

@@ -35,8 +35,8 @@ def test_it_starts_at_the_code_of_the_first_image(painter: Explorer, tiny_images
     np.testing.assert_allclose(painter.code, quarters(first[..., 0]), atol=1e-6)
     values = [painter.sliders[f"z{j}"].value for j in range(4)]
     np.testing.assert_allclose(values, painter.code, atol=1e-6)
-    assert shown(painter.source).shape == (256, 256)  # 16 pixels, 16 times
-    np.testing.assert_array_equal(shown(painter.source)[8::16, 8::16], first[..., 0])
+    assert shown(painter.source).shape == (192, 192)  # 16 pixels, 12 times
+    np.testing.assert_array_equal(shown(painter.source)[6::12, 6::12], first[..., 0])
     np.testing.assert_allclose(quarters(painter.picture[..., 0]), painter.code, atol=1 / 255)
 
 
@@ -58,7 +58,18 @@ def test_a_slider_paints_its_own_quarter_only(painter: Explorer) -> None:
     np.testing.assert_array_equal(after[:8], before[:8])
     np.testing.assert_array_equal(after[8:, :8], before[8:, :8])
     assert (after[8:, 8:] == np.rint(255 * painter.code[3])).all()
-    np.testing.assert_array_equal(shown(painter.result)[8::16, 8::16], after[..., 0])
+    np.testing.assert_array_equal(shown(painter.result)[6::12, 6::12], after[..., 0])
+
+
+def test_a_value_that_the_browser_rounded_is_not_taken_for_a_move(painter: Explorer) -> None:
+    code, moved = painter.code.copy(), painter.moved
+    unit = next(u for u in painter.sliders if u != moved)
+    slider = painter.sliders[unit]
+    slider.value += 0.4 * slider.step if slider.value < slider.max else -0.4 * slider.step
+    assert painter.moved == moved
+    np.testing.assert_array_equal(painter.code, code)
+    slider.value += 0.6 * slider.step if slider.value < slider.max - slider.step else -0.6 * slider.step
+    assert painter.moved == unit
 
 
 def test_reset_takes_back_every_move(painter: Explorer) -> None:
@@ -76,7 +87,7 @@ def test_another_image_sets_the_sliders_and_says_its_factors(painter: Explorer, 
     painter.picker.value = 47
     assert painter.sample == 47
     np.testing.assert_allclose(painter.code, quarters(tiny_images["image"][47].values[..., 0]), atol=1e-6)
-    assert "size 1, x 3, y 5" in painter._captions[0].value
+    assert "size 1, x 3, y 5" in painter.about.value
 
 
 def test_an_image_outside_the_usual_range_widens_its_slider(
@@ -101,7 +112,7 @@ def test_the_traversal_is_of_the_unit_moved_last_and_not_drawn_again_along_it(pa
     slider = painter.sliders[unit]
     slider.value = slider.max
     assert painter.moved == unit
-    assert f"traversal of {unit}" in painter._captions[2].value
+    assert f"traversal of {unit}" in painter.caption.value
     assert draws == [1, 9]
     strip = painter.strip.value
     slider.value = (slider.min + slider.max) / 2
@@ -133,7 +144,6 @@ def test_a_model_that_cannot_draw_says_so_and_shows_the_nearest_image(
     np.testing.assert_allclose(quarters(explorer.picture[..., 0]), explorer.code, atol=1e-6)
     explorer.sliders["z0"].value = explorer.sliders["z0"].max
     assert any(np.array_equal(explorer.picture, image) for image in tiny_images["image"].values)
-    assert "nearest image" in explorer._captions[1].value
 
 
 def test_the_nearest_image_is_the_one_nearest_in_standard_deviations() -> None:
@@ -155,10 +165,10 @@ def test_it_has_a_still_picture_for_a_reader_without_a_kernel(painter: Explorer)
     assert bundle["text/plain"] == "<Explorer of quarters: 4 units>"
 
 
-def test_pictures_are_described_for_a_screen_reader(painter: Explorer) -> None:
-    assert painter.source.tooltip == "image 0 of the data"
-    assert painter.result.tooltip == "decoded picture for the code of the sliders"
+def test_controls_and_pictures_are_described_in_words(painter: Explorer) -> None:
     assert all(slider.description and slider.tooltip for slider in painter.sliders.values())
+    # ipywidgets 8.1.9 shows an error in place of an Image that has a tooltip
+    assert not any(image.tooltip for image in (painter.source, painter.result, painter.strip))
 
 
 def test_images_of_another_size_are_refused(run_of: Any, models: Any) -> None:

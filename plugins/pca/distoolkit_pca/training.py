@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from distoolkit_pca.model import PCA
 
 CHUNK = 512  # images in memory at a time
+TINY = 1e-12  # images that are all alike have no variance to divide by
 
 
 class Block(nn.Module):
@@ -45,7 +46,7 @@ def train(model: PCA, loop: Any, config: Config) -> Iterator[Report]:
         find_mean(model, loop)
     for _ in loop.stage("passes", config.steps, batch_size=1):  # a pass takes all images, not the stage's batch
         error = turn(model, block, loop)
-        yield {"explained_variance": model.variance.sum() / model.total_variance, "error": error}
+        yield {"explained_variance": model.variance.sum() / model.total_variance.clamp_min(TINY), "error": error}
 
 
 def find_mean(model: PCA, loop: Any) -> None:
@@ -80,7 +81,7 @@ def turn(model: PCA, block: Block, loop: Any) -> torch.Tensor:
     model.components.copy_(fix_signs(components))
     model.variance.copy_(variance.clamp_min(0))
     model.total_variance.copy_(total / (count - 1))
-    error: torch.Tensor = residual.norm(dim=1).max() / variance[0]
+    error: torch.Tensor = residual.norm(dim=1).max() / variance[0].clamp_min(TINY)
     return error
 
 

@@ -11,10 +11,12 @@ from types import ModuleType
 
 from distoolkit.contract import Metric
 from distoolkit.metrics.evaluation import card, evaluate
+from distoolkit.metrics.frechet import frechet_distance
+from distoolkit.metrics.udr import udr
 from distoolkit.registry import Catalogue
 from distoolkit.registry import metrics as installed
 
-__all__ = ["card", "evaluate", "installed"]
+__all__ = ["card", "evaluate", "frechet_distance", "installed", "udr"]
 
 
 class _Metrics(ModuleType):

@@ -20,7 +20,7 @@ def beta_vae(
     batch: int = 64,
     protocol: Protocol = None,
 ) -> xr.Dataset:
-    """Score how well the held factor can be told from the mean distance of pairs (Higgins et al. 2017, section 3).
+    """Score how well the held factor can be told from the mean distance of pairs (Higgins et al. 2017).
 
     The two points of a pair share one factor's value. The feature of a batch of pairs is the mean distance of the
     two codes, unit by unit; a logistic regression predicts the factor from it.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import xarray as xr
 
 from distoolkit.metrics import boosting
 from distoolkit.metrics.result import card_of, matrix, mean_interval, per_factor, result
-from distoolkit.metrics.table import Floats, Protocol, table_of
+from distoolkit.metrics.table import Floats, Ints, Protocol, table_of
 
 
 def dci(
@@ -52,6 +53,59 @@ def dci(
         estimator="100 stages of depth-3 trees for each class, learning rate 0.1, Newton leaves",
         packages=("lightgbm",),
     )
+
+
+def dci_gbt(
+    latents: xr.Dataset, *, seed: int = 0, train: int = 10_000, test: int = 5_000, protocol: Protocol = None
+) -> xr.Dataset:
+    """Score DCI by scikit-learn's gradient boosting itself: the field's reference, and minutes of work.
+
+    With 10,000 points and dSprites' 113 factor values it takes about 5 minutes for 10 units. `dci` is the same
+    algorithm with fewer places to cut. See there for what the scores see and miss.
+
+    Parameters
+    ----------
+    latents
+        Codes with factors.
+    seed
+        Fixes which points are drawn, and scikit-learn's choice between equally good cuts.
+    train, test
+        Numbers of points, at most.
+    protocol
+        ``"disentanglement_lib"`` draws the points as that library does, and fits the same models.
+
+    Returns
+    -------
+    Scores ``dci_gbt_disentanglement``, ``dci_gbt_completeness``, ``dci_gbt_informativeness``; ``importance_gbt``
+    (factor, unit), ``informativeness_gbt`` (factor,).
+    """
+    return _score(
+        latents,
+        "dci_gbt",
+        partial(scikit_learn_fit, seed=seed),
+        {"seed": seed, "protocol": protocol},
+        (train, test),
+        variant="mean impurity decrease of scikit-learn's GradientBoostingClassifier",
+        estimator="GradientBoostingClassifier with its default settings",
+        packages=("scikit-learn",),
+    )
+
+
+def scikit_learn_fit(
+    train: Floats, train_factors: Ints, test: Floats, test_factors: Ints, *, seed: int
+) -> list[boosting.Fit]:
+    """Fit scikit-learn's classifier for each factor; arguments and result as in `boosting.fit`."""
+    from sklearn.ensemble import GradientBoostingClassifier
+
+    fits = []
+    for labels, truth in zip(train_factors.T, test_factors.T, strict=True):
+        if (labels == labels[0]).all():
+            fits.append(boosting.Fit(np.zeros(train.shape[1]), 1.0, truth == labels[0]))
+            continue
+        model = GradientBoostingClassifier(random_state=seed).fit(train, labels)
+        hits = model.predict(test) == truth
+        fits.append(boosting.Fit(model.feature_importances_, float(model.score(train, labels)), hits))
+    return fits
 
 
 def _score(

@@ -15,7 +15,7 @@ from distoolkit import registry, schema
 from distoolkit.contract import DataError, Metric
 from distoolkit.metrics.table import Protocol, check_protocol, sharing
 
-PANEL = ("mig", "dci", "factor_vae", "infomec", "modularity", "reconstruction", "total_correlation")
+PANEL = ("mig", "dci", "factor_vae", "infomec", "modularity", "reconstruction", "dependence")
 """What `evaluate` computes when no metric is named, as far as the latents allow it."""
 
 _NEEDS = {

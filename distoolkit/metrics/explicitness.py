@@ -14,7 +14,7 @@ from distoolkit.metrics.table import Floats, Ints, Protocol, table_of
 def explicitness(
     latents: xr.Dataset, *, seed: int = 0, train: int = 10_000, test: int = 5_000, protocol: Protocol = None
 ) -> xr.Dataset:
-    """Score how well logistic regression ranks the values of each factor (Ridgeway & Mozer 2018, section 3).
+    """Score how well logistic regression ranks the values of each factor (Ridgeway & Mozer 2018).
 
     The area under the ROC curve, one value of the factor against the rest, averaged over values and factors. Sees
     whether the information is there in a linear form. Says nothing about disentanglement: a rotated code scores

@@ -21,7 +21,7 @@ def factor_vae(
     active: float = 0.05,
     protocol: Protocol = None,
 ) -> xr.Dataset:
-    """Score whether holding one factor stills one unit (Kim & Mnih 2018, section 4).
+    """Score whether holding one factor stills one unit (Kim & Mnih 2018).
 
     A vote takes a batch of points that share one factor's value, and names the unit with the least variance in the
     batch, relative to its variance overall. Each unit then stands for the factor that it was named for most often;

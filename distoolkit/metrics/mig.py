@@ -14,7 +14,7 @@ from distoolkit.metrics.table import Protocol, table_of
 def mig(
     latents: xr.Dataset, *, seed: int = 0, bins: int = 20, samples: int = 10_000, protocol: Protocol = None
 ) -> xr.Dataset:
-    """Score how far the most informative unit of each factor is ahead of the second (Chen et al. 2018, eq. 6).
+    """Score how far the most informative unit of each factor is ahead of the second (Chen et al. 2018).
 
     Sees whether one single unit knows a factor. Misses whether that unit knows other factors too: a unit that
     holds two factors can score well on both. A factor that two units share equally scores 0, even if the two are

@@ -19,7 +19,7 @@ def modularity(
     active: float = 0.05,
     protocol: Protocol = None,
 ) -> xr.Dataset:
-    """Score whether each unit has information on one factor only (Ridgeway & Mozer 2018, section 3).
+    """Score whether each unit has information on one factor only (Ridgeway & Mozer 2018).
 
     One minus the squared information on the other factors, relative to the best one squared, per other factor.
     Sees units that mix factors. Misses whether the factor is known well, and whether several units know it: copies

@@ -129,7 +129,8 @@ def _svm_hits(train: Floats, train_factors: Ints, test: Floats, test_factors: In
             if (labels == labels[0]).all():
                 predicted: Any = labels[0]
             else:
-                model = LinearSVC(C=0.01, class_weight="balanced", dual=False).fit(train[:, [j]], labels)
+                model = LinearSVC(C=0.01, class_weight="balanced", dual=False, random_state=0)
+                model.fit(train[:, [j]], labels)
                 predicted = model.predict(test[:, [j]])
             hits[k, j] = predicted == test_factors[:, k]
     return hits

@@ -24,6 +24,7 @@ from distoolkit.metrics import information
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
 Protocol = Literal["disentanglement_lib"] | None
 
 PROTOCOLS = ("disentanglement_lib",)
@@ -101,23 +102,25 @@ class Table:
         return np.where(np.ptp(self.code, axis=0) == 0, 0.0, deviation)
 
     @cached_property
-    def moving(self) -> npt.NDArray[np.bool_]:
+    def moving(self) -> Bools:
         """Which units are not constant. A constant unit never takes part in a score."""
         return self.deviation > 0
 
-    def active(self, threshold: float, *, relative: bool) -> npt.NDArray[np.bool_]:
+    def active(self, threshold: float, *, relative: bool) -> Bools:
         """Which units have a standard deviation of at least ``threshold`` (times the largest, if relative)."""
         least = threshold * self.deviation.max() if relative else threshold
         return self.moving & (self.deviation >= least)
 
     def need_factors(self) -> None:
-        """Raise unless there is a factor that varies.
+        """Raise unless there is a factor that varies, and a unit that does.
 
         Raises
         ------
         DataError
-            The factors are unknown, or each takes a single value.
+            The factors are unknown, or each takes a single value; or the code is constant.
         """
+        if not self.moving.any():
+            raise DataError("every unit of this code is constant: it holds nothing that could be scored")
         if self.factors.shape[1] == 0:
             why = f"they never change in these samples: {self.constant_factors}" if self.constant_factors else "none"
             raise DataError(f"this metric needs true factors that vary; the latents have {why}. Encode labelled images")

@@ -13,8 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 _HOME = {
     "ContractError": "faults",
+    "check_datasource": "records",
     "check_devices": "devices",
     "check_method": "methods",
+    "check_metric": "metrics",
+    "check_panel": "records",
+    "known_code": "codes",
     "one_device": "devices",
     "tiny_images": "data",
 }
@@ -33,8 +37,12 @@ def __dir__() -> list[str]:
 
 
 if TYPE_CHECKING:
+    from distoolkit.testing.codes import known_code as known_code
     from distoolkit.testing.data import tiny_images as tiny_images
     from distoolkit.testing.devices import check_devices as check_devices
     from distoolkit.testing.devices import one_device as one_device
     from distoolkit.testing.faults import ContractError as ContractError
     from distoolkit.testing.methods import check_method as check_method
+    from distoolkit.testing.metrics import check_metric as check_metric
+    from distoolkit.testing.records import check_datasource as check_datasource
+    from distoolkit.testing.records import check_panel as check_panel

@@ -22,8 +22,10 @@ class Config:
     discriminator_width: int = knob(1000, (8, 4096, 8), "units in each hidden layer of the discriminator")
     discriminator_layers: int = knob(6, (1, 12, 1), "hidden layers of the discriminator")
     likelihood: str = knob("bernoulli", ("bernoulli", "gaussian"), "of the pixels; gaussian is half the squared error")
-    width: int = knob(32, (4, 256, 4), "channels of the first convolutions; 32 is the field's usual network")
-    activation: str = knob("relu", ("relu", "elu", "leaky_relu", "silu"), "non-linearity of the VAE")
+    width: int = knob(16, (4, 256, 4), "channels of the first convolutions; the field's usual network has 32")
+    activation: str = knob(
+        "elu", ("relu", "elu", "leaky_relu", "silu"), "non-linearity of the VAE; relu is the usual one"
+    )
 
 
 METHOD = Method(
@@ -47,7 +49,7 @@ METHOD = Method(
             "the VAE's learning rate and the length of training were chosen for two CPU cores and are not the paper's",
             "the discriminator's leaky ReLU has slope 0.2, as in the implementations that the field uses",
             "the two batches of a step are the halves of one, so that they share no image",
-            "the networks are those common in later comparisons, scaled to the size of the images",
+            "the networks are those of later comparisons, with half their channels and ELU, scaled to the images",
         ),
     ),
 )

@@ -101,6 +101,11 @@ def config_flags(method: Method[Any]) -> list[click.Option]:
     return [_config_flag(setting) for setting in settings(method.config)]
 
 
+def given_images(data: str | None, pairs: Sequence[str], options: dict[str, Any]) -> xr.Dataset | None:
+    """Load the images that the flags name, if they name any."""
+    return None if data is None else load_images(data, pairs, options)
+
+
 def load_images(data: str, pairs: Sequence[str], options: dict[str, Any]) -> xr.Dataset:
     """Load the images that the flags name."""
     from distoolkit.data import load
@@ -191,7 +196,8 @@ def _data_flags(name: str) -> list[click.Option]:
     from distoolkit import registry
     from distoolkit.data.options import options_of
 
-    return [_data_flag(name, option) for option in options_of(registry.find("datasets", name)).values()]
+    options = options_of(registry.find("datasets", name)).values()
+    return [_data_flag(name, option) for option in options if option.name != "progress"]  # a shell always shows it
 
 
 def _data_flag(data: str, option: Option) -> click.Option:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from distoolkit.cli.flags import DataCommand, images_flags, images_of
+from distoolkit.cli.flags import DataCommand, given_images, images_flags
 
 _RUNS = click.argument("runs", type=click.Path(path_type=Path), nargs=-1, required=True)
 
@@ -21,11 +21,9 @@ def report(
 ) -> None:
     """Write one HTML file about RUNS that opens offline."""
     from distoolkit import reports
-    from distoolkit.runs import open_run
 
-    opened = [open_run(run) for run in runs]
-    images = images_of(opened[0], data, data_option, options)
-    click.echo(reports.report(opened, out or runs[0] / "report.html", images=images))
+    images = given_images(data, data_option, options)
+    click.echo(reports.report(list(runs), out, images=images))
 
 
 @click.command(cls=DataCommand)
@@ -41,8 +39,6 @@ def dashboard(
     It listens on 127.0.0.1 only, until Ctrl-C.
     """
     from distoolkit import dashboards
-    from distoolkit.runs import open_run
 
-    opened = [open_run(run) for run in runs]
-    images = images_of(opened[0], data, data_option, options)
-    dashboards.serve(opened, images=images, port=port, show=not no_browser)
+    images = given_images(data, data_option, options)
+    dashboards.serve(list(runs), images, port=port, show=not no_browser)

@@ -46,12 +46,15 @@ class Space:
         One for each unit, the most active first.
     drawn
         What ``draw`` gives: ``"decoded"``, or ``"nearest image"`` for a model that cannot draw.
+    slow
+        Whether a picture takes so long that only the one that is asked for is drawn, and no traversal.
     """
 
     encode: Callable[[Pixels], Floats]
     draw: Callable[[Floats], Pixels]
     axes: tuple[Axis, ...]
     drawn: str = "decoded"
+    slow: bool = False
 
     def traversal(self, code: Floats, axis: Axis, steps: int = STRIP) -> Pixels:
         """Draw a code (latent,) at even steps along an axis."""
@@ -84,7 +87,7 @@ class Explorer(w.VBox):
         self._listening = True
         # one Layout and one style for all sliders: a model may have hundreds
         layout, style = w.Layout(width="340px", flex="0 0 auto"), {"description_width": "72px"}
-        self.sliders = {axis.unit: _slider(axis, layout, style) for axis in space.axes}
+        self.sliders = {axis.unit: _slider(axis, layout, style, not space.slow) for axis in space.axes}
         self._enlarge = pictures.factor_for(images["image"].shape[1:3], BIG)
         height, width = (f"{self._enlarge * n}px" for n in images["image"].shape[1:3])
         size = w.Layout(width=width, height=height, flex="0 0 auto")
@@ -147,6 +150,11 @@ class Explorer(w.VBox):
         self.result.value = pictures.png(self.picture, self._enlarge)
 
     def _show_strip(self) -> None:
+        if self.space.slow:
+            self.caption.value = _muted(
+                "This model draws slowly, so no traversal is shown; distoolkit.traverse draws it."
+            )
+            return
         axis = self._axis[self.moved]
         images = self.space.traversal(self.code, axis)
         self.strip.value = pictures.png(pictures.row(images), max(1, 80 // max(images.shape[1:3])))
@@ -169,7 +177,9 @@ class Explorer(w.VBox):
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
         """Add the still picture, for a reader who has no kernel."""
-        bundle = super()._repr_mimebundle_(**kwargs)
+        bundle: dict[str, Any] = super()._repr_mimebundle_(**kwargs)
+        if self.space.slow:
+            return bundle
         out = io.BytesIO()
         self.still().save(out, "png")
         return {**bundle, "image/png": base64.b64encode(out.getvalue()).decode()}
@@ -198,16 +208,17 @@ def explore(run: Run | str | os.PathLike[str], images: xr.Dataset, *, device: st
         unit of several entries moves along its first principal direction. For a model that cannot draw, the
         image with the nearest code is shown instead.
     """
-    from distoolkit.encoding import Codec, encode
+    from distoolkit.encoding.codec import Codec
+    from distoolkit.encoding.codes import encode_with
 
     codec = Codec(run, device)
     count = images.sizes["sample"]
     some = images.isel(sample=np.unique(np.linspace(0, count - 1, min(count, REFERENCE)).astype(int)))
-    latents = encode(run, some, device=device)
+    latents = encode_with(codec, some, reconstruct=False)
     found = axes(latents)
     name = str(latents.attrs["method"])
     if codec.decodes:
-        return Explorer(name, images, Space(codec.encode, codec.decode, found))
+        return Explorer(name, images, Space(codec.encode, codec.decode, found, slow=codec.draws_slowly))
     note = (
         f"{name} cannot draw a code: its model has no decode(). So the sliders show one of {some.sizes['sample']} "
         "images of the data: the one whose code is nearest to theirs."
@@ -237,7 +248,7 @@ def nearest(code: Floats, images: Pixels) -> Callable[[Floats], Pixels]:
     return draw
 
 
-def _slider(axis: Axis, layout: w.Layout, style: Any) -> w.FloatSlider:
+def _slider(axis: Axis, layout: w.Layout, style: Any, live: bool) -> w.FloatSlider:
     return w.FloatSlider(
         axis.low,
         min=axis.low,
@@ -246,6 +257,7 @@ def _slider(axis: Axis, layout: w.Layout, style: Any) -> w.FloatSlider:
         description=axis.unit,
         tooltip=f"{axis.unit}: its variance over the images is {axis.activity:.3g}",
         readout_format=".2f",
+        continuous_update=live,
         layout=layout,
         style=style,
     )

@@ -165,6 +165,26 @@ def test_it_has_a_still_picture_for_a_reader_without_a_kernel(painter: Explorer)
     assert bundle["text/plain"] == "<Explorer of quarters: 4 units>"
 
 
+def test_a_model_that_draws_slowly_draws_only_what_is_asked_for(
+    run_of: Any, models: Any, tiny_images: xr.Dataset
+) -> None:
+    drawn: list[int] = []
+
+    class Slow(models["painter"]):  # type: ignore[misc]
+        draws_slowly = True
+
+        def decode(self, code: Any) -> Any:
+            drawn.append(len(code))
+            return super().decode(code)
+
+    explorer = explore(run_of(Slow), tiny_images, device="cpu")
+    assert not any(slider.continuous_update for slider in explorer.sliders.values())
+    explorer.sliders["z2"].value = explorer.sliders["z2"].max
+    explorer._repr_mimebundle_()
+    assert drawn == [1, 1]
+    assert "draws slowly" in explorer.caption.value
+
+
 def test_controls_and_pictures_are_described_in_words(painter: Explorer) -> None:
     assert all(slider.description and slider.tooltip for slider in painter.sliders.values())
     # ipywidgets 8.1.9 shows an error in place of an Image that has a tooltip

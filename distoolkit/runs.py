@@ -94,20 +94,22 @@ class Run:
         return {"run": self.name, **{name: self.record[name] for name in names}}
 
     def model(self, device: str = "cpu") -> torch.nn.Module:
-        """Build the model and load its weights, in evaluation mode.
+        """Build the model and load its weights, in evaluation mode. Nobody's random numbers are disturbed.
 
         Raises
         ------
         RunError
             There are no weights yet, or they do not fit the model.
         """
+        import torch
         from safetensors import SafetensorError
         from safetensors.torch import load_file
 
         path = self.folder / "weights.safetensors"
         if not path.exists():
             raise RunError(f"{self.folder} has no weights: the run is {self.status}; fit(..., resume=True) finishes it")
-        module: torch.nn.Module = registry.resolve(self.method.model)(self.config, self.spec)
+        with torch.random.fork_rng(devices=[]):
+            module: torch.nn.Module = registry.resolve(self.method.model)(self.config, self.spec)
         try:
             module.load_state_dict(load_file(path))
         except (RuntimeError, SafetensorError) as error:

@@ -91,7 +91,7 @@ def decode(
     code = own_codes(codec, latents)
     drawn = schema.as_images(draw(codec, code, batch_size), name="decoded codes")
     drawn = drawn.assign_coords(sample=latents["sample"])
-    return schema.stamp(drawn, "images", **{**provenance(codec), "data": "decoded codes"})
+    return schema.stamp(drawn, "images", **provenance(codec, drawn))
 
 
 def encode_with(
@@ -164,16 +164,14 @@ def own_codes(codec: Codec, latents: xr.Dataset) -> Array:
     return code
 
 
-def provenance(codec: Codec, shown: xr.Dataset | None = None) -> dict[str, Any]:
+def provenance(codec: Codec, shown: xr.Dataset) -> dict[str, Any]:
     """Return the run's provenance; ``data`` is what was encoded, ``train_data`` what the run was fitted on."""
     run = codec.run
     assert run is not None
-    trained = {"train_data": run.record["data"], "train_data_hash": run.record["data_hash"]}
-    if shown is None:
-        return {**run.provenance, **trained}
     return {
         **run.provenance,
-        **trained,
+        "train_data": run.record["data"],
+        "train_data_hash": run.record["data_hash"],
         "data": shown.attrs.get("data", "array"),
         "data_hash": shown.attrs.get("data_hash", ""),
     }

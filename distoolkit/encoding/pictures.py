@@ -72,7 +72,7 @@ def traverse(
         raise DataError(f"steps = {steps}: a traversal needs at least 2")
     if span is None and len(code) < 2:
         raise DataError("one code shows no range of values: give the latents of more images, or span=(low, high)")
-    starts = [sample] if isinstance(sample, int | np.integer) else list(sample)
+    starts = np.atleast_1d(sample).tolist()
     _check_positions("sample", starts, len(code))
     paths = [_Path.of(code, np.flatnonzero(latents["unit"].values.astype(str) == unit)) for unit in chosen]
     values = np.stack([path.values(steps, span) for path in paths])
@@ -81,7 +81,7 @@ def traverse(
     dims: tuple[str, ...] = ("sample", "unit", "step", "y", "x", "channel")
     coordinates = {"unit": chosen, "value": (("unit", "step"), values), "sample": latents["sample"].values[starts]}
     dataset = xr.Dataset({"image": (dims, image)}, coordinates)
-    if not isinstance(sample, Sequence):
+    if np.ndim(sample) == 0:
         dataset = dataset.isel(sample=0)
     return schema.stamp(dataset, "traversal", **provenance(codec, latents))
 

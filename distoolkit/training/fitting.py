@@ -208,7 +208,7 @@ def rehearse(
     schema.check(images, "images")
     settings = _settings(record, None, quick, config)
     loop, reports = _prepare(record, images, settings, seed, make_fabric(device, precision), None, False)
-    for report in reports:
+    while (report := loop.advance(reports)) is not None:
         loop.reported()
         yield report
     loop.check_end()

@@ -45,12 +45,8 @@ class History:
         Raises
         ------
         TrainingError
-            It is no mapping, it is empty, or one of its values is not a number.
+            One of its values is not a number.
         """
-        if not isinstance(report, Mapping) or not report:
-            raise TrainingError(
-                f"the trainer reported {report!r} at step {step}; yield a dict of numbers, such as {{'loss': loss}}"
-            )
         self._waiting.append((step, stage, {name: _number(name, value) for name, value in report.items()}))
 
     def due(self, step: int, last: bool) -> bool:

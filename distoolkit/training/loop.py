@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 M = TypeVar("M", bound=torch.nn.Module)
 O = TypeVar("O", bound=torch.optim.Optimizer)  # noqa: E741
 BATCH_SIZE = 64
+_DONE = object()
 _DTYPES = {"64-true": torch.float64, "bf16-true": torch.bfloat16}
 
 
@@ -155,7 +156,7 @@ class Loop:
             for step in range(done, steps):
                 if self._pending:
                     raise TrainingError(
-                        f"stage {name!r} was asked for another batch before step {step} was reported: "
+                        f"stage {name!r} was asked for another batch before step {self.step + 1} was reported: "
                         "yield one report for every batch"
                     )
                 self.stage_step = step
@@ -245,6 +246,19 @@ class Loop:
 
     # -- for the session, not for trainers
 
+    def advance(self, reports: Iterator[Report]) -> Report | None:
+        """Let the trainer take one step, in the run's precision; None when it is done."""
+        with self.autocast():
+            report: Any = next(reports, _DONE)
+        if report is _DONE:
+            return None
+        if not isinstance(report, Mapping) or not report:
+            raise TrainingError(
+                f"the trainer reported {report!r} at step {self.step + 1}; yield a dict of numbers, such as "
+                "{'loss': loss}"
+            )
+        return report
+
     def reported(self) -> tuple[str, int, int]:
         """Count the step whose report has just come; return its stage, its number there and how many there are."""
         if not self._pending:
@@ -298,6 +312,11 @@ class Loop:
         if self.alone:
             return stop
         return bool(self._fabric.broadcast(stop)) if now else False
+
+    def wait(self) -> None:
+        """Wait until all devices have come here."""
+        if not self.alone:
+            self._fabric.barrier()
 
     def check_end(self) -> None:
         """Refuse a trainer that ended without a report, or resumed and never came back to its stage."""

@@ -6,7 +6,7 @@ import time
 import weakref
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -19,7 +19,6 @@ from distoolkit.training.history import History
 from distoolkit.training.loop import Loop
 from distoolkit.training.randomness import RandomState
 
-_DONE: Any = object()
 _NO_WEIGHTS = "the run has no weights: it broke off before its first checkpoint"
 _PUBLISH_SECONDS = 10.0  # how often the history on disk follows, for those who watch from outside
 
@@ -193,9 +192,8 @@ class Session:
     def _step(self) -> Progress | None:
         """Let the trainer take one step and do what falls due after it; None when the trainer is done."""
         loop, begun = self._live, time.perf_counter() - self._seconds
-        with loop.autocast():
-            report = next(self._reports, _DONE)  # type: ignore[arg-type]
-        if report is _DONE:
+        report = loop.advance(self._reports)  # type: ignore[arg-type]
+        if report is None:
             return None
         stage, stage_step, stage_steps = loop.reported()
         self._history.add(loop.step, stage, report)
@@ -256,14 +254,15 @@ class Session:
             self._close()
             if self._writes:
                 self.run.save_weights(self.model)
-                self._publish()
-                self._mark(status, self._live.step)
+            self._publish()
+            self._mark(status, self._live.step)
         except BaseException as error:
             self._abandon(error)
             raise
         if self._writes and status == "finished":
             (self.run.folder / checkpoint.FILE).unlink(missing_ok=True)
         self._release()
+        self._live.wait()
 
     def _abandon(self, error: BaseException) -> None:
         """Write a run that broke off inside a step: what is in memory is not to be trusted, the checkpoint is."""
@@ -298,4 +297,8 @@ class Session:
             reports.close()
 
     def _mark(self, status: str, steps: int, **fields: Any) -> None:
-        self.run = self.run.mark(status, steps=steps, seconds=round(self._seconds, 3), **fields)
+        fields |= {"steps": steps, "seconds": round(self._seconds, 3)}
+        if self._writes:
+            self.run = self.run.mark(status, **fields)
+        else:
+            self.run = replace(self.run, record={**self.run.record, **fields, "status": status})

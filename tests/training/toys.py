@@ -57,7 +57,7 @@ def train(model: Toy, loop: Loop, config: Config) -> Iterator[Report]:
         critic_loss = functional.softplus(critic(code.detach()) * torch.rand((), device=loop.device)).mean()
         loop.minimise(critic_loss, descent)
         memory["seen"] += len(batch["index"])
-        memory["order"] = batch["index"].tolist()
+        memory["order"].append(loop.step)
         yield {"loss": loss, "critic_loss": critic_loss}
     if loop.once("restart the critic"):
         restart(critic)

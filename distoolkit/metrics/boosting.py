@@ -136,7 +136,7 @@ def _boost(booster: Any, target: npt.NDArray[np.float32], rows: Floats) -> npt.N
         leaf = booster.predict(rows, pred_leaf=True, start_iteration=stage, num_iteration=1, num_threads=1)
         place = leaf.reshape(len(rows), width) + offset
         step = _newton(place[:count], residual, width)
-        logits += step[place]
+        logits += step.take(place)
     return logits
 
 

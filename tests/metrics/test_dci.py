@@ -5,7 +5,7 @@ import pytest
 
 from distoolkit import schema
 from distoolkit.metrics import boosting
-from distoolkit.metrics.dci import completeness, dci, disentanglement
+from distoolkit.metrics.dci import completeness, dci, disentanglement, scikit_learn_fit
 from distoolkit.testing.codes import known_code
 
 
@@ -106,3 +106,12 @@ def test_cuts_fall_into_the_gaps():
     assert ((edges > 1) & (edges < 5)).sum() == 1
     assert len(edges) == 10
     assert boosting.cuts(np.array([0.0, 1.0, 1.0, 3.0])).tolist() == [0.5, 2.0]
+
+
+@pytest.mark.parametrize("name", ["rotated", "partly_inactive"])
+def test_scikit_learns_own_trees_agree_with_disentanglement_lib(name, points, reference):
+    (train, test), expected = points(name), reference["disentanglement_lib"][name]["dci_gbt_500_250"]
+    # the first two factors, with 3 and 6 values, are quick; the reference was not seeded, which ties feel
+    fits = scikit_learn_fit(train.code[:500], train.factors[:500, :2], test.code[:250], test.factors[:250, :2], seed=0)
+    importance = np.stack([f.importance for f in fits])
+    np.testing.assert_allclose(importance.T, np.array(expected["importance"])[:, :2], atol=2e-3)

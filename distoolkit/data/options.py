@@ -46,6 +46,7 @@ class Option:
         return typing.get_args(self.hint) if typing.get_origin(self.hint) is Literal else ()
 
 
+_LOWEST = {"seed": 0, "size": 1}
 SELECTION = (
     Option("only", Mapping[str, Any] | None, None),
     Option("without", Mapping[str, Any] | None, None),
@@ -86,8 +87,11 @@ def checked(source: DataSource, given: dict[str, Any]) -> dict[str, Any]:
         for name, value in given.items()
         if not _fits(value, known[name].hint)
     ]
-    if _fits(given.get("seed", 0), int) and given.get("seed", 0) < 0:
-        faults.append(f"seed = {given['seed']} is not allowed: give 0 or more")
+    faults += [
+        f"{name} = {given[name]} is not allowed: give {low} or more"
+        for name, low in _LOWEST.items()
+        if name in given and _fits(given[name], int) and given[name] < low
+    ]
     faults += [
         f"{source.name} needs {name}: give {option.allowed}"
         for name, option in known.items()

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 import distoolkit as dt
-from distoolkit.contract import DataError
+from distoolkit.contract import ConfigError, DataError
 
 RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
 
@@ -149,6 +149,11 @@ def test_a_picture_too_large_to_decode_safely_is_refused(photos, monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 20_000)
     with pytest.raises(DataError, match=r"a\.jpg.*decompression bomb"):
         load(photos)
+
+
+def test_a_size_without_pixels_is_refused(photos):
+    with pytest.raises(ConfigError, match="size = 0 is not allowed: give 1 or more"):
+        load(photos, size=0)
 
 
 def test_the_hash_follows_the_pixels(photos):

@@ -31,6 +31,7 @@ def test_a_misspelt_option_gets_the_nearest():
         ({"size": "64"}, "size = '64' is not allowed"),
         ({"size": 64.0}, "size = 64.0 is not allowed"),
         ({"sample": 1.5}, "sample = 1.5 is not allowed: give a whole number or None"),
+        ({"seed": -1}, "seed = -1 is not allowed: give 0 or more"),
         ({"seed": True}, "seed = True is not allowed: give a whole number"),
     ],
 )

@@ -27,6 +27,7 @@ def kl_per_latent(run: Run, images: xr.Dataset) -> hv.Bars:
         title=f"{kl.sum():.1f} nats in {len(kl)} latents",
         ylim=(0, max(1.0, 1.05 * float(kl.max()))),
         bokeh={"frame_width": 420, "frame_height": 220},
+        matplotlib={"aspect": 1.9},
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import holoviews as hv
@@ -12,7 +13,7 @@ from distoolkit import schema
 from distoolkit.data.batches import as_bytes
 from distoolkit.runs import Run
 from distoolkit.views.backend import ready, styled
-from distoolkit.views.pictures import images as contact_sheet
+from distoolkit.views.pictures import board, contact_sheet
 
 
 def eigenimages(run: Run, images: xr.Dataset) -> hv.RGB:
@@ -22,8 +23,8 @@ def eigenimages(run: Run, images: xr.Dataset) -> hv.RGB:
     pixels = torch.cat([model.mean[None], 0.5 + 0.5 * model.components / extreme])
     dataset = schema.as_images(as_bytes(pixels.reshape(-1, *model.shape)), name="components")
     names = ["mean", *(unit.name for unit in model.layout)]
-    sheet: hv.RGB = contact_sheet(dataset.assign_coords(sample=names), samples=len(names))
-    return styled(sheet, title="Mean image and principal components")
+    sheet = contact_sheet(dataset.assign_coords(sample=names), samples=len(names))
+    return board(dataclasses.replace(sheet, title="Mean image and principal components"))
 
 
 def explained_variance(run: Run, images: xr.Dataset) -> hv.Overlay:
@@ -37,5 +38,7 @@ def explained_variance(run: Run, images: xr.Dataset) -> hv.Overlay:
         curve * styled(points, bokeh={"size": 7}, matplotlib={"s": 25}),
         title=f"{len(share)} components explain {share[-1]:.1%} of the variance",
         ylim=(0, 1.02),
+        padding=(0.05, 0),
         bokeh={"frame_width": 420, "frame_height": 220},
+        matplotlib={"aspect": 1.9},
     )

@@ -1,0 +1,103 @@
+"""What only these methods have to show."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import holoviews as hv
+import numpy as np
+import torch
+import xarray as xr
+
+from distoolkit import schema
+from distoolkit.contract import DataError
+from distoolkit.data.batches import Pixels
+from distoolkit.runs import Run
+from distoolkit.views.backend import ready, signed, styled
+from distoolkit.views.codes import scatter
+from distoolkit.views.colours import OKABE_ITO
+from distoolkit_isometry.neighbours import Array
+from distoolkit_isometry.nullspace import ROUND_OFF, gap_after
+from distoolkit_isometry.spectral import Solution
+
+if TYPE_CHECKING:
+    from distoolkit_isometry.report import IsometryReport
+
+_MOST = 4000  # codes that are drawn
+
+
+def eigenvalues(run: Run, images: xr.Dataset) -> hv.Overlay:
+    """Plot the smallest eigenvalues: those of the code, a gap, and those of everything that bends."""
+    model: Any = run.model()
+    return _eigenvalues(model.charts.eigenvalues.numpy(), run.config.latents)
+
+
+def local_dimension(run: Run, images: xr.Dataset) -> hv.Bars:
+    """Plot how the variance of a neighbourhood is shared by its principal directions."""
+    model: Any = run.model()
+    return _spectrum(model.charts.spectrum.numpy(), run.config.latents)
+
+
+def report_picture(report: IsometryReport) -> hv.Layout:
+    """Draw the local spectrum beside the eigengap of each number of latents."""
+    gaps = [(n, s.null.gap) for n, s in sorted(report.solutions.items()) if isinstance(s, Solution)]
+    if not gaps:
+        raise DataError(f"there is nothing to draw: {report.doubts[0]}")
+    ready()
+    bars = hv.Bars(gaps, "latents", "eigengap")
+    styled(bars, title="Eigengap by number of latents", color=OKABE_ITO[1], bokeh=_FRAME)
+    layout = _spectrum(report.locality.spectrum, report.suggested) + bars
+    layout.opts(shared_axes=False, toolbar=None, backend="bokeh")
+    return layout.cols(2)
+
+
+def before_and_after(run: Run, images: xr.Dataset) -> hv.Layout:
+    """Plot the autoencoder's own code beside the turned one; without two latents there is nothing to turn."""
+    if run.config.latents < 2:
+        raise DataError("a code of one entry cannot be turned: fit with 2 or more latents")
+    model: Any = run.model()
+    shown = images.isel(sample=slice(_MOST))
+    raw, turned = _codes(model, shown)
+    factors = {"factors": shown["factors"]} if "factors" in shown else {}
+    plots = []
+    for title, code in (("before ICA", raw), ("after ICA", turned)):
+        latents = schema.as_latents(code, name=run.name).assign_coords(sample=shown["sample"])
+        plot = scatter(latents.merge(xr.Dataset(factors)).assign_attrs(latents.attrs), "z0", "z1")
+        plots.append(styled(plot, title=title))
+    layout = hv.Layout(plots).cols(2)
+    layout.opts(shared_axes=False, toolbar=None, backend="bokeh")
+    return signed(layout, images)
+
+
+_FRAME = {"frame_width": 320, "frame_height": 220}
+
+
+def _eigenvalues(values: Array, latents: int) -> hv.Overlay:
+    ready()
+    positive = np.maximum(values, ROUND_OFF)
+    place = np.arange(1, len(values) + 1)
+    parts = []
+    for label, chosen, colour in (("code", place <= latents, OKABE_ITO[0]), ("rest", place > latents, OKABE_ITO[1])):
+        points = hv.Scatter((place[chosen], positive[chosen]), "number", "eigenvalue", label=label)
+        parts.append(styled(points, color=colour, bokeh={"size": 9}, matplotlib={"s": 40}))
+    title = f"Eigengap {gap_after(values, latents):.3g} after {latents}"
+    return styled(hv.Overlay(parts), title=title, logy=True, padding=0.1, bokeh=_FRAME)
+
+
+def _spectrum(spectrum: Array, latents: int) -> hv.Bars:
+    ready()
+    bars = hv.Bars(
+        [(k + 1, float(v)) for k, v in enumerate(spectrum)],
+        hv.Dimension("direction", label="principal direction"),
+        hv.Dimension("share", label="share of local variance"),
+    )
+    share = float(spectrum[:latents].sum())
+    return styled(bars, title=f"{latents} directions hold {share:.1%}", color=OKABE_ITO[0], bokeh=_FRAME)
+
+
+@torch.no_grad()
+def _codes(model: Any, images: xr.Dataset) -> tuple[Array, Array]:
+    """Return the code before and after the turn, (sample, latent) each."""
+    pixels = Pixels(images, torch.device("cpu"), resident=False)
+    raw = torch.cat([model.encoder(batch["image"]) for batch in pixels.chunks(256)])
+    return raw.numpy(), model.turn(raw).numpy()

@@ -56,9 +56,9 @@ def discretise(code: Floats, bins: int) -> Ints:
     edges = np.linspace(np.where(flat, low - 0.5, low), np.where(flat, high + 0.5, high), bins + 1)
     guess = ((code - edges[0]) * (bins / (edges[-1] - edges[0]))).astype(np.int64)
     np.clip(guess, 0, bins - 1, out=guess)
-    column = np.arange(code.shape[1])
-    guess -= code < edges[guess, column]  # the division rounds: compare with the edges themselves
-    guess += (code >= edges[guess + 1, column]) & (guess < bins - 1)
+    place = guess * code.shape[1] + np.arange(code.shape[1])
+    guess -= code < edges.take(place)  # the division rounds: compare with the edges themselves
+    guess += (code >= edges[1:].take(place)) & (guess < bins - 1)
     return np.asarray(guess)
 
 

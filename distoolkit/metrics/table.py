@@ -98,13 +98,12 @@ class Table:
     @cached_property
     def deviation(self) -> Floats:
         """Standard deviation of each unit over the whole table (ddof 1), exactly 0 for a constant one."""
-        deviation = self.code.std(axis=0, ddof=1)
-        return np.where(np.ptp(self.code, axis=0) == 0, 0.0, deviation)
+        return np.where(self.moving, self.code.std(axis=0, ddof=1), 0.0)
 
     @cached_property
     def moving(self) -> Bools:
         """Which units are not constant. A constant unit never takes part in a score."""
-        return self.deviation > 0
+        return np.asarray((self.code != self.code[0]).any(axis=0))
 
     def active(self, threshold: float, *, relative: bool) -> Bools:
         """Which units have a standard deviation of at least ``threshold`` (times the largest, if relative)."""

@@ -21,6 +21,7 @@ from distoolkit import schema
 from distoolkit.contract import DataError
 from distoolkit.data import files, sources
 from distoolkit.data.archives import name_fault
+from distoolkit.data.download import cache_folder
 from distoolkit.data.grid import Factor, choose, labelled, option_hash
 from distoolkit.data.lazy import Mapped, lazily
 
@@ -102,8 +103,9 @@ def read_attributes(path: Path) -> tuple[list[str], list[str], npt.NDArray[np.in
 
 
 def _images_at(path: str | os.PathLike[str] | None, progress: bool) -> Path:
-    if path is not None and (Path(path).expanduser() / "img_align_celeba").is_dir():
-        return Path(path).expanduser() / "img_align_celeba"
+    unpacked = (cache_folder() if path is None else Path(path).expanduser()) / "img_align_celeba"
+    if unpacked.is_dir():
+        return unpacked
     return files.located(path, sources.CELEBA_IMAGES, LICENCE, progress=progress)
 
 

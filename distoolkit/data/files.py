@@ -50,9 +50,10 @@ def file_hash(path: Path) -> str:
             while block := file.read(2**20):
                 digest.update(block)
         else:
-            for start in np.linspace(0, size - 2**20, 256, dtype=np.int64):
+            block_size = WHOLE // 256
+            for start in np.linspace(0, size - block_size, 256, dtype=np.int64):
                 file.seek(int(start))
-                digest.update(file.read(2**20))
+                digest.update(file.read(block_size))
     return digest.hexdigest()
 
 

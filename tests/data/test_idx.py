@@ -10,6 +10,7 @@ import pytest
 
 import distoolkit as dt
 from distoolkit.contract import DataError
+from distoolkit.data import idx as module
 from distoolkit.data.idx import read_idx
 
 RNG = np.random.default_rng(0)
@@ -53,6 +54,11 @@ def test_64_pixels_and_a_sample_by_name(folder):
     images = dt.load("fashion_mnist", path=folder, size=64, sample=25)
     assert images["image"].shape == (25, 64, 64, 1)
     assert (images.sel(clothing="ankle boot")["factors"].values == 9).all()
+
+
+def test_the_debian_package_is_used_where_it_is_installed(folder, monkeypatch):
+    monkeypatch.setattr(module, "DEBIAN", folder)
+    assert dt.load("fashion_mnist").sizes["sample"] == 30
 
 
 def test_files_that_were_unpacked_are_read_too(folder):

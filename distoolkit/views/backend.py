@@ -33,8 +33,11 @@ _MATPLOTLIB: dict[str, Any] = {"fontsize": {"title": 10, "labels": 9, "ticks": 8
 def ready() -> None:
     """Load both plotting backends; Bokeh draws on the screen, unless the reader chose another one before."""
     loaded = set(hv.Store.renderers)
+    from bokeh.core.validation import silence
+    from bokeh.core.validation.warnings import FIXED_SIZING_MODE
     from holoviews.plotting import bokeh, mpl  # noqa: F401 - importing them is what loads them
 
+    silence(FIXED_SIZING_MODE, True)  # HoloViews sizes the frame of a plot, and Bokeh would warn at each one
     if not loaded:
         hv.Store.set_current_backend("bokeh")
     if _in_notebook() and not getattr(hv.extension, "_loaded", False):

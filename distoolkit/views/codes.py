@@ -72,8 +72,8 @@ def scatter(
 def _paint(points: hv.Points, latents: xr.Dataset, by: str | None, color: str | None, title: str) -> hv.Points:
     size = float(np.clip(120 / np.sqrt(len(points)), 3, 8))
     bokeh: dict[str, Any] = {
-        "frame_width": 430,
-        "frame_height": 430,
+        "frame_width": 400,
+        "frame_height": 400,
         "size": size,
         "default_tools": ["save", "pan", "wheel_zoom", "box_select", "lasso_select", "reset"],
         "tools": ["hover", "tap"],
@@ -87,7 +87,7 @@ def _paint(points: hv.Points, latents: xr.Dataset, by: str | None, color: str | 
         return styled(points, bokeh=bokeh, matplotlib=matplotlib, color=OKABE_ITO[0], **both)
     both |= {"color": by, "colorbar": True}
     matplotlib["clabel"] = color
-    bokeh["colorbar_opts"] = {"title": "", "width": 12}
+    bokeh |= {"clabel": "", "colorbar_opts": {"width": 12}}
     if by == "color":
         return styled(points, bokeh=bokeh, matplotlib=matplotlib, cmap=palette("ordered", 256), **both)
     factor = latents.sel(factor=color)
@@ -143,7 +143,7 @@ def response(latents: xr.Dataset, unit: str | None = None, factor: str | None = 
         xlabel=factor,
         ylabel=f"{unit}: mean ± 1 s.d.",
         padding=0.08,
-        bokeh={"frame_width": 380, "frame_height": 240},
+        bokeh={"frame_width": 360, "frame_height": 230},
         matplotlib={"fig_inches": 4.4, "aspect": 1.6, "show_legend": len(parts) > 2, "hooks": [boxed(1.6)]},
     )
     return signed(whole, latents)
@@ -157,7 +157,7 @@ def responses(latents: xr.Dataset, *, columns: int = 2) -> hv.Layout:
     """
     ready()
     schema.check(latents, "latents")
-    plots = [response(latents, _follower(latents, factor), factor) for factor in factor_names(latents)]
+    plots = [response(latents, follower(latents, factor), factor) for factor in factor_names(latents)]
     if not plots:
         raise DataError("the true factors of these codes are not known, so there is no response to show")
     layout = hv.Layout(plots).cols(min(columns, len(plots)))
@@ -166,7 +166,8 @@ def responses(latents: xr.Dataset, *, columns: int = 2) -> hv.Layout:
     return signed(layout, latents)
 
 
-def _follower(latents: xr.Dataset, factor: str) -> str:
+def follower(latents: xr.Dataset, factor: str) -> str:
+    """Name the unit that follows a factor most closely, by the correlation ratio."""
     labels = latents["factors"].values[:, factor_names(latents).index(factor)]
     _, place, count = np.unique(labels, return_inverse=True, return_counts=True)
     code = latents["code"].values.astype(np.float64)

@@ -185,7 +185,12 @@ def _strip(table: list[Entry], methods: list[str]) -> hv.Overlay:
         invert_yaxis=True,
         show_legend=False,
         show_grid=True,
-        bokeh={"frame_width": 230, "frame_height": height, "gridstyle": {"ygrid_line_alpha": 0}},
+        bokeh={
+            "frame_width": 230,
+            "frame_height": height,
+            "gridstyle": {"ygrid_line_alpha": 0},
+            "fontsize": {"title": "9pt", "ticks": "9pt"},
+        },
         matplotlib={"aspect": 230 / height},
     )
 

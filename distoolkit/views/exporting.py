@@ -55,7 +55,7 @@ def export(shown: Any, path: str | os.PathLike[str]) -> Path:
     """
     ready()
     path = Path(path)
-    writers: dict[str, Callable[[Any], bytes]] = {".png": _png, ".svg": _svg, ".html": _html, ".gif": _gif}
+    writers: dict[str, Callable[[Any], bytes]] = {".png": as_png, ".svg": _svg, ".html": _html, ".gif": _gif}
     if path.suffix.lower() not in writers:
         raise DataError(f"cannot write {path.name!r}: end the name in {', '.join(writers)}")
     content = writers[path.suffix.lower()](draw(shown) if isinstance(shown, xr.Dataset) else shown)
@@ -106,7 +106,8 @@ def as_text(picture: Picture) -> str:
     )
 
 
-def _png(shown: Any) -> bytes:
+def as_png(shown: Any) -> bytes:
+    """Return what `export` writes into a ``.png``."""
     picture, buffer, info = static(shown), io.BytesIO(), PngInfo()
     info.add_itxt(_KEY, as_text(picture))
     info.add_itxt("Title", picture.text)
@@ -136,12 +137,9 @@ def _html(shown: Any) -> bytes:
 
 def _bokeh(shown: Any) -> tuple[str, str]:
     """Return the markup and the scripts of an interactive plot, all of them inside the file."""
-    from bokeh.core.validation import silence
-    from bokeh.core.validation.warnings import FIXED_SIZING_MODE
     from bokeh.embed import components
     from bokeh.resources import Resources
 
-    silence(FIXED_SIZING_MODE, True)  # HoloViews sizes the frame, not the figure
     model = hv.render(shown, backend="bokeh")
     script, div = components(model, wrap_script=True)
     widgets = any(type(part).__module__.startswith("bokeh.models.widgets") for part in model.references())

@@ -72,8 +72,8 @@ def _cells(values: npt.NDArray[Any], factors: list[str], units: list[str], title
     ]
     vdims = [hv.Dimension("value", label=title), "unit", hv.Dimension("factor_name", label="factor")]
     low, high = _range(values)
-    cell = int(np.clip(640 / len(units), 20, 56))
-    tall = int(np.clip(cell, 24, 40))
+    cell = int(np.clip(560 / len(units), 20, 48))
+    tall = int(np.clip(cell, 24, 36))
     numbers = _numbers(values, high) if values.size <= _MOST_NUMBERS else []
     cells = styled(
         hv.Rectangles(rows, vdims=vdims),
@@ -83,6 +83,7 @@ def _cells(values: npt.NDArray[Any], factors: list[str], units: list[str], title
         colorbar=not numbers,
         bokeh={
             "tools": ["tap", "hover"],
+            "hover_tooltips": [("unit", "@{unit}"), ("factor", "@{factor_name}"), (title, "@{value}{0.000}")],
             "line_color": "white",
             "nonselection_alpha": 1.0,
             "selection_line_color": _ON_LIGHT,
@@ -124,11 +125,16 @@ def _numbers(values: npt.NDArray[Any], high: float) -> list[Any]:
         layers.append(
             styled(
                 hv.Labels(chosen, vdims=["text"]),
-                bokeh={"text_color": colour, "text_font_size": "8pt"},
+                bokeh={"text_color": colour, "text_font_size": "8pt", "hooks": [_never_faded]},
                 matplotlib={"color": colour, "size": 7},
             )
         )
     return layers
+
+
+def _never_faded(plot: Any, element: Any) -> None:
+    """Keep the numbers as they are when a cell is tapped; Bokeh would fade all but one of them."""
+    plot.handles["glyph_renderer"].nonselection_glyph = None
 
 
 def _range(values: npt.NDArray[Any]) -> tuple[float, float]:

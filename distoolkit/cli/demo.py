@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 DATA: dict[str, Any] = {"name": "shapes3d", "size": 32, "sample": 4000}
 METHODS: dict[str, dict[str, Any]] = {
     "pca": {"latents": 10},
-    "beta_vae": {"latents": 10, "beta": 4.0, "steps": 600},
+    "beta_vae": {"latents": 10, "beta": 4.0, "steps": 2000},
 }
 
 

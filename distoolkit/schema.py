@@ -245,7 +245,10 @@ def fingerprint(array: npt.NDArray[Any]) -> str:
 
 
 def save(dataset: xr.Dataset, path: str | os.PathLike[str]) -> Path:
-    """Write a Dataset to ``path``: netCDF for ``.nc``, a Zarr folder for ``.zarr``. Whole or not at all."""
+    """Write a Dataset to ``path``: netCDF for ``.nc``, a Zarr folder for ``.zarr``. Whole or not at all.
+
+    A netCDF file is put together in memory; for images that do not fit there take Zarr.
+    """
     check(dataset)
     path = Path(path)
     if path.suffix not in (".nc", ".zarr"):
@@ -255,7 +258,8 @@ def save(dataset: xr.Dataset, path: str | os.PathLike[str]) -> Path:
             # format 2: names are fixed-width strings, which format 3 does not specify yet
             dataset.to_zarr(temporary, zarr_format=2, consolidated=False)
         else:
-            dataset.to_netcdf(temporary, engine="h5netcdf")
+            # not by the HDF5 library itself: where the disk is full, it takes the whole process down
+            temporary.write_bytes(dataset.to_netcdf(engine="h5netcdf"))
     return path
 
 

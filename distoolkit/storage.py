@@ -46,9 +46,11 @@ def replacing(target: str | os.PathLike[str]) -> Iterator[Path]:
         yield temporary
         _flush(temporary)
         if temporary.is_dir() and target.exists():
+            _remove(_aside(target))  # a kill may have come before its removal
             target.rename(_aside(target))
         os.replace(temporary, target)
     except OSError as error:
+        recover(target)
         raise DistoolkitError(_what_failed(target, error)) from error
     finally:
         _remove(temporary)
@@ -146,7 +148,8 @@ def _remove(path: Path) -> None:
     if path.is_dir():
         shutil.rmtree(path, ignore_errors=True)
     else:
-        path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # the first error is the one to tell
+            path.unlink()
 
 
 def _what_failed(target: Path, error: OSError) -> str:

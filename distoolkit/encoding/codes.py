@@ -118,6 +118,8 @@ def encode_with(
             for name, value in _described(codec, batch["image"], reconstruct).items():
                 found[name].append(as_array(value))
     joined: dict[str, Any] = {name: np.concatenate(parts) for name, parts in found.items() if parts}
+    if "code_std" in joined and not np.isfinite(joined["code_std"]).any():  # a Cauchy distribution has none, say
+        del joined["code_std"]
     latents = schema.as_latents(units=codec.layout, **joined)
     latents = latents.assign_coords({n: c for n, c in images.coords.items() if c.dims == ("sample",)})
     if "factors" in images:

@@ -8,7 +8,7 @@ import xarray as xr
 from distoolkit.metrics.held import CHUNK, draw_pairs, replay_held
 from distoolkit.metrics.learners import logistic
 from distoolkit.metrics.result import card_of, result, share_interval
-from distoolkit.metrics.table import Floats, Ints, Protocol, table_of
+from distoolkit.metrics.table import Floats, Ints, Protocol, at_least, table_of
 
 
 def beta_vae(
@@ -47,6 +47,7 @@ def beta_vae(
     """
     table = table_of(latents)
     table.need_factors()
+    at_least(1, train=train, test=test, batch=batch)
     if protocol is not None and table.is_grid:
         factor, pairs = replay_held(table, np.random.RandomState(seed), train + test, batch, sets=2)
     else:

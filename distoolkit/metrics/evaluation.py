@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import inspect
 from collections.abc import Iterable, Mapping
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,8 @@ import xarray as xr
 from tqdm.auto import tqdm
 
 from distoolkit import registry, schema
-from distoolkit.contract import DataError, Metric
+from distoolkit.config import unknown
+from distoolkit.contract import DataError, Metric, UnknownNameError
 from distoolkit.metrics.table import Protocol, check_protocol, sharing
 
 PANEL = ("mig", "dci", "factor_vae", "infomec", "modularity", "reconstruction", "dependence")
@@ -61,7 +63,7 @@ def evaluate(
     Raises
     ------
     UnknownNameError
-        No such metric or protocol; the nearest names are given.
+        No such metric, setting or protocol; the nearest names are given.
     DataError
         A metric that was asked for needs what the latents do not have, or cannot be computed from them.
     """
@@ -69,7 +71,8 @@ def evaluate(
     check_protocol(protocol)
     asked, left_out = _choose(latents, metrics)
     found: dict[str, xr.Dataset] = {}
-    with sharing(latents), sharing(_identity(latents)) as identity:
+    identity = _identity(latents) if any(metric.needs == {"factors"} for metric, _ in asked) else latents
+    with sharing(latents), sharing(identity) if identity is not latents else nullcontext():
         for metric, settings in tqdm(asked, desc="evaluate", delay=2, leave=False, disable=len(asked) < 2):
             arguments = {"seed": seed, **_protocol_for(metric, protocol), **settings}
             try:
@@ -80,7 +83,7 @@ def evaluate(
                 left_out[metric.name] = str(error)
                 continue
             if metric.needs == {"factors"}:
-                one["score_identity"] = _run(metric, identity.latents, arguments)["score"]
+                one["score_identity"] = _run(metric, identity, arguments)["score"]
             found[metric.name] = one
     if not found:
         raise DataError(f"no metric applies to these latents: {left_out}")
@@ -120,6 +123,8 @@ def _choose(latents: xr.Dataset, metrics: Any) -> tuple[Asked, dict[str, str]]:
     repeated = {m.name for i, (m, _) in enumerate(asked) if m.name in [other.name for other, _ in asked[:i]]}
     if repeated:
         raise DataError(f"{', '.join(sorted(repeated))} is named twice; evaluate each variant on its own")
+    for metric, settings in asked:
+        _check_settings(metric, settings)
     faults = [f"{m.name} {why}" for m, _ in asked if (why := _lacking(m, latents))]
     if faults:
         raise DataError("; ".join(faults))
@@ -137,6 +142,15 @@ def _lacking(metric: Metric, latents: xr.Dataset) -> str:
     return ""
 
 
+def _check_settings(metric: Metric, settings: Mapping[str, Any]) -> None:
+    """Raise `UnknownNameError` for a setting that the metric does not take."""
+    parameters = inspect.signature(registry.resolve(metric.compute)).parameters
+    known = [name for name, p in parameters.items() if p.kind is p.KEYWORD_ONLY and name not in ("seed", "protocol")]
+    for name in settings:
+        if name not in known and not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+            raise UnknownNameError(unknown(f"setting of {metric.name}", name, known))
+
+
 def _protocol_for(metric: Metric, protocol: Protocol) -> dict[str, Any]:
     """Hand the protocol to the metrics that know of protocols."""
     takes = "protocol" in inspect.signature(registry.resolve(metric.compute)).parameters
@@ -149,9 +163,7 @@ def _run(metric: Metric, latents: xr.Dataset, arguments: Mapping[str, Any]) -> x
 
 
 def _identity(latents: xr.Dataset) -> xr.Dataset:
-    """Return the factors of the latents as a code, each scaled to [-1, 1]; the latents themselves without factors."""
-    if "factors" not in latents:
-        return latents
+    """Return the factors of the latents as a code, each scaled to [-1, 1]."""
     values, sizes = latents["factors"].values, latents["factor_size"].values
     names = list(map(str, latents["factor"].values))
     return schema.as_latents(

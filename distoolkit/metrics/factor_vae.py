@@ -7,7 +7,7 @@ import xarray as xr
 
 from distoolkit.metrics.held import draw_votes, replay_held, stillest
 from distoolkit.metrics.result import card_of, matrix, result, share_interval
-from distoolkit.metrics.table import Ints, Protocol, Table, table_of
+from distoolkit.metrics.table import Ints, Protocol, Table, at_least, table_of
 
 
 def factor_vae(
@@ -53,6 +53,7 @@ def factor_vae(
     """
     table = table_of(latents)
     table.need_factors()
+    at_least(1, train=train, test=test)
     rows, factor, members = _draw(table, seed, (samples, train + test, batch), protocol)
     deviation = table.code[rows].std(axis=0, ddof=1)
     alive = table.moving & (deviation > 0) & (deviation >= active)

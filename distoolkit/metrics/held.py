@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from distoolkit.contract import DataError
-from distoolkit.metrics.table import Floats, Ints, Table
+from distoolkit.metrics.table import Floats, Ints, Table, at_least
 
 CHUNK = 1024
 
@@ -26,6 +26,7 @@ def draw_votes(table: Table, generator: np.random.Generator, count: int, batch: 
         No two rows share the value of any factor.
     """
     factor, groups = _held_factors(table, generator, count)
+    at_least(2, batch=batch)
     rows = np.empty((count, batch), dtype=np.int64)
     for k, group in groups.items():
         value = group.values(generator, (int(np.sum(factor == k)), 1))

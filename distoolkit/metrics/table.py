@@ -19,7 +19,7 @@ import xarray as xr
 
 from distoolkit import schema
 from distoolkit.config import unknown
-from distoolkit.contract import DataError, UnknownNameError
+from distoolkit.contract import ConfigError, DataError, UnknownNameError
 from distoolkit.metrics import information
 
 Floats = npt.NDArray[np.float64]
@@ -130,6 +130,7 @@ class Table:
 
     def rows(self, count: int, *, seed: int, protocol: Protocol = None) -> Ints:
         """Draw rows as `points` does and return their numbers."""
+        at_least(2, samples=count)
         if protocol is not None:
             return self._rows_in_batches(np.random.RandomState(seed), count)
         return self._permutation(seed)[:count]
@@ -141,6 +142,7 @@ class Table:
         metrics share; a table with fewer rows than asked for is split in the same proportion. With
         ``"disentanglement_lib"`` they are drawn with replacement as that library draws them.
         """
+        at_least(1, train=train, test=test)
         if protocol is not None:
             generator = np.random.RandomState(seed)
             rows = self._rows_in_batches(generator, train)
@@ -202,6 +204,7 @@ class Table:
         key = (bins, samples, seed, protocol)
         if key not in self._information:
             self.need_factors()
+            at_least(2, bins=bins)
             points = self.points(samples, seed=seed, protocol=protocol)
             self._information[key] = information.measure(points.code, points.factors, self.sizes, bins)
         return self._information[key]
@@ -224,6 +227,13 @@ def sharing(latents: xr.Dataset) -> Iterator[Table]:
 def table_of(latents: xr.Dataset) -> Table:
     """Return the shared table of a latent Dataset, or a new one."""
     return next((table for table in _OPEN.get() if table.latents is latents), None) or Table(latents)
+
+
+def at_least(least: int, **values: int) -> None:
+    """Raise `ConfigError` for a setting that is no whole number or too small."""
+    for name, value in values.items():
+        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+            raise ConfigError(f"{name} = {value!r} is not allowed: give a whole number from {least}")
 
 
 def check_protocol(protocol: str | None) -> None:

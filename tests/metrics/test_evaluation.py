@@ -5,8 +5,9 @@ import pytest
 import xarray as xr
 
 import distoolkit as dt
-from distoolkit import schema
-from distoolkit.contract import DataError, Metric, SchemaError, UnknownNameError
+from distoolkit import registry, schema
+from distoolkit.contract import ConfigError, DataError, Metric, SchemaError, UnknownNameError
+from distoolkit.metrics.catalogue import METRICS
 from distoolkit.metrics.result import card_of, result
 from distoolkit.metrics.table import sharing, table_of
 from distoolkit.testing.codes import known_code
@@ -90,6 +91,11 @@ def test_a_factor_that_never_changes_is_named_and_left_out(latents):
     [
         ({"metrics": "mgi"}, UnknownNameError, "no metric 'mgi'; did you mean 'mig'"),
         ({"metrics": []}, DataError, "no metric was named"),
+        ({"metrics": {"mig": {"bin": 5}}}, UnknownNameError, "no setting of mig 'bin'; did you mean 'bins'"),
+        ({"metrics": {"mig": {"bins": 1}}}, ConfigError, "bins = 1 is not allowed: give a whole number from 2"),
+        ({"metrics": {"dci": {"test": 0}}}, ConfigError, "test = 0 is not allowed"),
+        ({"metrics": {"irs": {"samples": 2.5}}}, ConfigError, "samples = 2.5 is not allowed"),
+        ({"metrics": {"factor_vae": {"batch": 1}}}, ConfigError, "batch = 1 is not allowed"),
         ({"protocol": "dislib"}, UnknownNameError, "no protocol 'dislib'"),
         ({"metrics": ["mig", "reconstruction"]}, DataError, "^reconstruction needs reconstruction errors"),
         ({"metrics": ["mig", "mig"]}, DataError, "mig is named twice"),
@@ -161,3 +167,28 @@ def test_tables_are_shared_only_while_they_are_open(latents):
 def test_the_default_panel_runs_on_odd_codes(name):
     scores = dt.evaluate(known_code(name, "tiny"))
     assert np.isfinite(scores["score"]).all()
+
+
+def test_the_protocol_reaches_every_metric_that_knows_of_it():
+    whole = known_code("noisy", "small")
+    scores = dt.evaluate(whole, ["mig", "factor_vae"], protocol="disentanglement_lib")
+    for name in ("mig", "factor_vae"):
+        card = dt.metrics.card(scores, name)
+        assert card["protocol"] == "disentanglement_lib"
+        assert card["sampling"].startswith("as disentanglement_lib: uniform over the factor grid")
+    parts = dt.evaluate(whole.isel(sample=slice(300)), "mig", protocol="disentanglement_lib")
+    assert "needs the whole factor grid" in dt.metrics.card(parts, "mig")["sampling"]
+
+
+def test_a_constant_code_is_left_out_of_the_panel_with_the_reason():
+    latents = dt.as_latents(np.ones((20, 2)), np.arange(20)[:, None] % 2, reconstruction_mse=np.ones(20))
+    scores = dt.evaluate(latents)
+    assert "every unit of this code is constant" in schema.attribute(scores, "left_out")["mig"]
+    with pytest.raises(DataError, match="every unit of this code is constant"):
+        dt.evaluate(latents, "mig")
+
+
+def test_the_record_of_every_metric_leads_to_its_function():
+    for metric in METRICS:
+        assert registry.resolve(metric.compute).__doc__
+        assert metric.fidelity.source in ("code", "none")

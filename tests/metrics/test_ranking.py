@@ -6,8 +6,8 @@ import pytest
 from distoolkit import schema
 from distoolkit.contract import ConfigError, DataError
 from distoolkit.metrics import udr
-from distoolkit.metrics.table import Table
 from distoolkit.metrics.ranking import one_to_one, units_with_information
+from distoolkit.metrics.table import Table
 from distoolkit.testing import codes
 
 GRID = codes.GRIDS["dsprites"]

@@ -16,7 +16,14 @@ __all__ = ["AUTOENCODER", "DDPM", "DISDIFF", "around", "on_top_of"]
 
 _LAZY = {"around": "foreign", "on_top_of": "pretrained"}
 
-_TINY: dict[str, Any] = {"width": 16, "multipliers": (1, 2, 2), "attention": (), "heads": 1, "sampling_steps": 10}
+_TINY: dict[str, Any] = {
+    "width": 16,
+    "multipliers": (1, 2, 2),
+    "attention": (),
+    "heads": 1,
+    "sampling_steps": 5,
+    "batch_size": 16,
+}
 
 _OURS = (
     "defaults are for 32x32 images on two CPU cores, not the papers'; distoolkit_disdiff.presets has full-scale ones"
@@ -58,7 +65,7 @@ DDPM: Method[DDPMConfig] = Method(
         url="https://arxiv.org/abs/2006.11239",
     ),
     config=DDPMConfig,
-    quick=DDPMConfig(**_TINY, steps=150, lr=1e-3, warmup=20, ema=0.98),
+    quick=DDPMConfig(**_TINY, steps=100, lr=2e-3, warmup=10, ema=0.95),
     model="distoolkit_disdiff.diffusion:build",
     trainer="distoolkit_disdiff.training:train_ddpm",
     widgets={"denoising": "distoolkit_disdiff.pictures:denoising"},
@@ -92,14 +99,14 @@ DISDIFF: Method[DisDiffConfig] = Method(
         unit_size=8,
         encoder_width=32,
         position_size=16,
-        diffusion_steps=120,
-        diffusion_lr=1e-3,
-        diffusion_warmup=20,
-        diffusion_ema=0.98,
-        steps=60,
-        lr=5e-4,
+        diffusion_steps=60,
+        diffusion_lr=2e-3,
+        diffusion_warmup=10,
+        diffusion_ema=0.9,
+        steps=30,
+        lr=1e-3,
         warmup=10,
-        ema=0.95,
+        ema=0.9,
     ),
     model="distoolkit_disdiff.model:build",
     trainer="distoolkit_disdiff.training:train_disdiff",

@@ -19,7 +19,7 @@ from distoolkit.nn import kl_standard_normal, reparameterise
 from distoolkit_disdiff.unet import normalise
 
 if TYPE_CHECKING:
-    from distoolkit_disdiff.settings import FirstStage
+    from distoolkit_disdiff.settings import AutoencoderConfig, FirstStage
 
 COMMITMENT = 0.25
 """Weight of the term that keeps the encoder near its codebook entries (van den Oord et al. 2017)."""
@@ -142,14 +142,14 @@ class Autoencoder(nn.Module):
         return ((picture + 1) / 2).clamp(0, 1)
 
 
-def make_first_stage(settings: FirstStage, spec: ImageSpec) -> Any:
+def make_first_stage(settings: FirstStage, latent_channels: int, spec: ImageSpec) -> Any:
     """Build what the settings ask for: `Pixels` or an `Autoencoder`."""
     if settings.first_stage == "none":
         return Pixels()
     return Autoencoder(
         spec,
         settings.first_stage,
-        latent_channels=settings.latent_channels,
+        latent_channels=latent_channels,
         width=settings.ae_width,
         multipliers=settings.ae_multipliers,
         blocks=settings.ae_blocks,
@@ -157,9 +157,9 @@ def make_first_stage(settings: FirstStage, spec: ImageSpec) -> Any:
     )
 
 
-def build(config: FirstStage, spec: ImageSpec) -> Autoencoder:
+def build(config: AutoencoderConfig, spec: ImageSpec) -> Autoencoder:
     """Build the autoencoder as a method of its own."""
-    found: Autoencoder = make_first_stage(config, spec)
+    found: Autoencoder = make_first_stage(config, config.latents, spec)
     return found
 
 

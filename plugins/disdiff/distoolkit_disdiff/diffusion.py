@@ -16,6 +16,7 @@ from distoolkit.contract import ConfigError, ImageSpec, Unit
 from distoolkit_disdiff import sampling
 from distoolkit_disdiff.autoencoder import Autoencoder, Pixels, make_first_stage
 from distoolkit_disdiff.averaging import make_average
+from distoolkit_disdiff.precision import autocast
 from distoolkit_disdiff.schedule import Schedule, make_betas
 from distoolkit_disdiff.unet import Shape, UNet
 
@@ -48,6 +49,7 @@ class Diffusion(nn.Module):
     """
 
     scale: torch.Tensor
+    draws_slowly = True
 
     def __init__(
         self,
@@ -129,8 +131,8 @@ class Diffusion(nn.Module):
         return self
 
     def _frozen(self, like: torch.Tensor) -> contextlib.AbstractContextManager[Any]:
-        """Compute in bfloat16 if asked to, whatever the precision outside."""
-        return torch.autocast(like.device.type, torch.bfloat16) if self.bf16 else contextlib.nullcontext()
+        """Compute in bfloat16 if asked to, else in the precision outside."""
+        return autocast(like.device, torch.bfloat16) if self.bf16 else contextlib.nullcontext()
 
 
 def shape_of(config: settings.Diffusion, channels: int, side: int) -> Shape:
@@ -142,7 +144,7 @@ def build(config: settings.Diffusion, spec: ImageSpec) -> Diffusion:
     """Build the diffusion model that the settings ask for."""
     if spec.height != spec.width:
         raise ConfigError(f"images of {spec} are not square; the U-Net takes squares: crop or resize the images")
-    first = make_first_stage(config, spec)
+    first = make_first_stage(config, config.latent_channels, spec)
     channels, side, _ = (
         first.latent_shape if isinstance(first, Autoencoder) else (spec.channels, spec.height, spec.width)
     )

@@ -45,6 +45,7 @@ class DisDiff(nn.Module):
     """
 
     noise: torch.Tensor
+    draws_slowly = True
 
     def __init__(self, diffusion: Any, encoder: nn.Module, estimator: Estimator) -> None:
         super().__init__()

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
-from distoolkit import config as configs
 from distoolkit.contract import ConfigError, ImageSpec
 from distoolkit.runs import Run, open_run
 from distoolkit_disdiff import settings
@@ -50,12 +49,10 @@ def on_top_of(run: Run | str | os.PathLike[str], **changes: Any) -> dict[str, An
     """
     run = run if isinstance(run, Run) else open_run(run)
     if run.method.name == "latent_autoencoder":
-        names, field = _AUTOENCODER, "autoencoder"
-    elif run.method.name in ("ddpm", "disdiff"):
-        names, field = _DIFFUSION, "pretrained"
-    else:
-        raise ConfigError(f"nothing builds on {run!r}: give a run of ddpm, disdiff or latent_autoencoder")
-    return {name: getattr(run.config, name) for name in names} | {field: str(run.folder)} | changes
+        return _networks(run.config, _AUTOENCODER) | {"autoencoder": str(run.folder)} | changes
+    if run.method.name in ("ddpm", "disdiff"):
+        return _networks(run.config, _DIFFUSION) | {"pretrained": str(run.folder)} | changes
+    raise ConfigError(f"nothing builds on {run!r}: give a run of ddpm, disdiff or latent_autoencoder")
 
 
 def load_diffusion(model: Diffusion, config: settings.Diffusion, spec: ImageSpec) -> None:
@@ -94,6 +91,16 @@ def fingerprint(module: nn.Module) -> str:
     return digest.hexdigest()
 
 
+def _networks(config: Any, names: Iterable[str]) -> dict[str, Any]:
+    """Return the settings that two runs must share, by the names that the upper one gives them."""
+    found = {name: getattr(config, name) for name in names}
+    if isinstance(config, settings.AutoencoderConfig):
+        found["latent_channels"] = config.latents
+    else:
+        found["latent_channels"] = config.latent_channels
+    return found
+
+
 def _open(folder: str, field: str, methods: tuple[str, ...]) -> Run:
     run = open_run(folder)
     if run.method.name not in methods:
@@ -109,10 +116,11 @@ def _check(run: Run, field: str, config: Any, spec: ImageSpec, names: Iterable[s
             f"give a "
             "run on images of their size"
         )
-    wrong = [n for n in names if getattr(run.config, n) != getattr(config, n)]
+    there, here = _networks(run.config, names), _networks(config, names)
+    wrong = [n for n in there if there[n] != here[n]]
     if wrong:
-        differences = ", ".join(f"{n} = {getattr(run.config, n)!r} there, {getattr(config, n)!r} here" for n in wrong)
-        fix = ", ".join(f"{n}={configs.as_json(run.config)[n]!r}" for n in wrong)
+        differences = ", ".join(f"{n} = {there[n]!r} there, {here[n]!r} here" for n in wrong)
+        fix = ", ".join(f"{n}={there[n]!r}" for n in wrong)
         raise ConfigError(
             f"{field} = {str(run.folder)!r} has other networks or another schedule ({differences}): give {fix}, or "
             f"all at "

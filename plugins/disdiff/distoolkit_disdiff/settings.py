@@ -23,7 +23,6 @@ class FirstStage:
 
     batch_size: int = knob(32, (2, 4096, 1), "images in a step")
     first_stage: str = knob("none", ("none", "vq", "kl"), "work on pixels, or on the latent maps of an autoencoder")
-    latent_channels: int = knob(3, (1, 64, 1), "channels of the latent maps; the authors: 3 (vq), 4 (kl)")
     ae_width: int = knob(32, (4, 512, 4), "channels of the autoencoder's first level")
     ae_multipliers: tuple[int, ...] = knob((1, 2, 4), (1, 16, 1), "channels of its levels, as multiples of ae_width")
     ae_blocks: int = knob(2, (1, 8, 1), "residual blocks on each of its levels")
@@ -36,6 +35,7 @@ class AutoencoderConfig(FirstStage):
     """Settings of ``latent_autoencoder``, the first stage by itself."""
 
     first_stage: str = knob("vq", ("vq", "kl"), "quantised with a codebook, or regularised towards a normal")
+    latents: int = knob(3, (1, 64, 1), "channels of the latent maps, each of them a unit; the authors: 3 (vq), 4 (kl)")
     steps: int = knob(5000, _STEPS, "steps of training")
     lr: float = knob(1e-3, _RATE, "learning rate of Adam")
 
@@ -44,6 +44,7 @@ class AutoencoderConfig(FirstStage):
 class Diffusion(FirstStage):
     """The diffusion model: its networks, its schedule, and its first stage."""
 
+    latent_channels: int = knob(3, (1, 64, 1), "channels of the first stage's latent maps; the authors: 3 (vq), 4 (kl)")
     autoencoder: str = knob("", (), "folder of a finished latent_autoencoder run; empty: train one first")
     autoencoder_steps: int = knob(5000, _STEPS, "steps of the first stage, where it is trained here")
     autoencoder_lr: float = knob(1e-3, _RATE, "its learning rate")
@@ -64,6 +65,7 @@ class Diffusion(FirstStage):
 class DDPMConfig(Diffusion):
     """Settings of ``ddpm``, the diffusion model by itself."""
 
+    latents: int = knob(1, (1, 1, 1), "number of units: one, the noise x_T; no entry of it means anything by itself")
     steps: int = knob(8000, _STEPS, "steps of training")
     lr: float = knob(5e-4, _RATE, "learning rate of AdamW")
     warmup: int = knob(500, _WARMUP, "steps over which the learning rate rises from 0")

@@ -7,11 +7,11 @@ import math
 import numpy as np
 import pytest
 import torch
-
-from distoolkit.contract import ConfigError
 from distoolkit_disdiff import losses
 from distoolkit_disdiff.schedule import Schedule, make_betas
 from distoolkit_disdiff.training import Terms
+
+from distoolkit.contract import ConfigError
 
 B, N, D = 6, 4, 3
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
-
-from distoolkit.contract import ConfigError, DistoolkitError
 from distoolkit_disdiff.sampling import ddim, ddim_invert, ddim_walk, ddpm, sampling_times
 from distoolkit_disdiff.schedule import Schedule, make_betas
+
+from distoolkit.contract import ConfigError, DistoolkitError
 
 S = 0.5
 
@@ -98,7 +98,7 @@ def test_nan_is_reported_with_what_to_do(schedule: Schedule) -> None:
         return noise
 
     for sample in (ddim, ddim_invert):
-        with pytest.raises(DistoolkitError, match="1 of 3 samples.*smaller lr"):
+        with pytest.raises(DistoolkitError, match=r"1 of 3 samples.*smaller lr"):
             sample(spoilt, schedule, torch.ones(3, 2), 4)
     with pytest.raises(DistoolkitError, match="1 of 3 samples"):
         ddpm(spoilt, Schedule(torch.tensor([0.1, 0.5])), torch.ones(3, 2))

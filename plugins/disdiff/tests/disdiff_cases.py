@@ -1,0 +1,50 @@
+"""Small models for the tests."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import torch
+from distoolkit_disdiff import DISDIFF
+from distoolkit_disdiff.averaging import make_average
+from distoolkit_disdiff.model import DisDiff, build
+from distoolkit_disdiff.settings import DisDiffConfig
+
+from distoolkit.contract import ImageSpec
+
+SPEC = ImageSpec(3, 16, 16, 96)
+SMALL: dict[str, Any] = {"width": 8, "multipliers": (1, 2), "encoder_width": 8, "position_size": 8, "warmup": 0}
+
+
+def config(**changes: Any) -> DisDiffConfig:
+    return dataclasses.replace(DISDIFF.quick, **{**SMALL, **changes})
+
+
+def new_model(seed: int = 0, **changes: Any) -> DisDiff:
+    """A model as it is before training: all fields are zero."""
+    torch.manual_seed(seed)
+    return build(config(**changes), SPEC).eval()
+
+
+def shaken_model(seed: int = 0, shake: float = 0.05, **changes: Any) -> DisDiff:
+    """A model whose weights are all random, as if trained: fields and noise predictions are not zero.
+
+    Its noise prediction is the smoother the less it is shaken; DDIM inversion needs a smooth one.
+    """
+    model = new_model(seed, **changes)
+    with torch.no_grad():
+        for part in (model.diffusion.average, model.estimator):
+            for parameter in part.parameters():
+                parameter.add_(shake * torch.randn_like(parameter))
+    model.average["estimator"] = make_average(model.estimator)
+    return model
+
+
+def batch(count: int = 4, seed: int = 1) -> torch.Tensor:
+    return torch.rand(count, 3, 16, 16, generator=torch.Generator().manual_seed(seed))
+
+
+def noisy(count: int = 4, seed: int = 2) -> tuple[torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(count, 3, 16, 16, generator=generator), torch.randint(0, 1000, (count,), generator=generator)

@@ -34,6 +34,19 @@ if TYPE_CHECKING:
     import torch
 
 FORMAT = "distoolkit-run/1"
+_PROVENANCE = (
+    "method",
+    "plugin",
+    "plugin_version",
+    "config",
+    "data",
+    "data_hash",
+    "seed",
+    "versions",
+    "device",
+    "created",
+)
+_NEEDED = ("format", "spec", "status", *_PROVENANCE)
 _VERSIONED = ("distoolkit", "torch", "numpy", "xarray", "lightning-fabric")
 
 
@@ -79,19 +92,7 @@ class Run:
     @property
     def provenance(self) -> dict[str, Any]:
         """What every Dataset that comes from this run carries in its attributes."""
-        names = (
-            "method",
-            "plugin",
-            "plugin_version",
-            "config",
-            "data",
-            "data_hash",
-            "seed",
-            "versions",
-            "device",
-            "created",
-        )
-        return {"run": self.name, **{name: self.record[name] for name in names}}
+        return {"run": self.name, **{name: self.record[name] for name in _PROVENANCE}}
 
     def model(self, device: str = "cpu") -> torch.nn.Module:
         """Build the model and load its weights, in evaluation mode. Nobody's random numbers are disturbed.
@@ -225,8 +226,8 @@ def open_run(folder: str | os.PathLike[str], method: Method[Any] | None = None) 
             f"{folder} is no run folder: it has no run.json. A run is made by distoolkit.fit(..., folder=...)"
         )
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-        missing = [n for n in ("format", "method", "config", "spec", "seed", "status", "plugin") if n not in record]
+        record = dict(json.loads(path.read_text(encoding="utf-8")))
+        missing = [name for name in _NEEDED if name not in record]
     except (ValueError, TypeError) as error:
         raise RunError(f"{path} cannot be read ({error}); the run is damaged, fit it again") from error
     if missing or record["format"] != FORMAT:

@@ -131,7 +131,7 @@ def test_a_zip_that_lies_about_its_sizes_is_stopped(tmp_path):
     archive = zipped(tmp_path / "a.zip", ("zeros", b"\0" * 3_000_000))
     data = archive.read_bytes()
     archive.write_bytes(data.replace((3_000_000).to_bytes(4, "little"), (1000).to_bytes(4, "little")))
-    refused(archive, tmp_path, "more data than it says|cannot be unpacked")
+    refused(archive, tmp_path, "cannot be unpacked")
 
 
 @pytest.mark.parametrize("make", [tar, zipped])

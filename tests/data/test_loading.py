@@ -70,6 +70,10 @@ def test_a_sample_is_distinct_and_depends_on_the_seed_alone(name):
     np.testing.assert_array_equal(first["image"].values, whole)
 
 
+def test_a_sample_of_all_is_a_shuffle():
+    assert sorted(dt.load("digits", sample=1797)["sample"].values.tolist()) == list(range(1797))
+
+
 @pytest.mark.parametrize("sample", [0, -1, 737281])
 def test_a_sample_that_cannot_be_drawn_is_refused(sample):
     with pytest.raises(DataError, match="there are 737280 images"):

@@ -160,3 +160,11 @@ def test_listing_the_views_loads_no_plotting_library():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
     assert done.stdout.strip() == "[]"
+
+
+def test_every_public_name_is_there():
+    assert sorted(views._HOME) == views.__all__
+    for name in views.__all__:
+        assert callable(getattr(views, name))
+    with pytest.raises(AttributeError, match="barchart"):
+        views.barchart  # noqa: B018 - the look-up is what is tried

@@ -16,9 +16,15 @@ from distoolkit.registry import Catalogue
 from distoolkit.registry import metrics as installed
 
 # none of these functions is called like a module of this package, which would take its place
-_HOME = {"card": "evaluation", "evaluate": "evaluation", "frechet_distance": "frechet", "udr": "ranking"}
+_HOME = {
+    "card": "evaluation",
+    "evaluate": "evaluation",
+    "frechet_distance": "frechet",
+    "identity_code": "evaluation",
+    "udr": "ranking",
+}
 
-__all__ = ["card", "evaluate", "frechet_distance", "installed", "udr"]
+__all__ = ["card", "evaluate", "frechet_distance", "identity_code", "installed", "udr"]
 
 
 def __getattr__(name: str) -> Any:
@@ -40,6 +46,6 @@ class _Metrics(ModuleType):
 sys.modules[__name__].__class__ = _Metrics
 
 if TYPE_CHECKING:
-    from distoolkit.metrics.evaluation import card, evaluate
+    from distoolkit.metrics.evaluation import card, evaluate, identity_code
     from distoolkit.metrics.frechet import frechet_distance
     from distoolkit.metrics.ranking import udr

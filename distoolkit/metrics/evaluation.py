@@ -71,7 +71,7 @@ def evaluate(
     check_protocol(protocol)
     asked, left_out = _choose(latents, metrics)
     found: dict[str, xr.Dataset] = {}
-    identity = _identity(latents) if any(metric.needs == {"factors"} for metric, _ in asked) else latents
+    identity = identity_code(latents) if any(metric.needs == {"factors"} for metric, _ in asked) else latents
     with sharing(latents), sharing(identity) if identity is not latents else nullcontext():
         for metric, settings in tqdm(asked, desc="evaluate", delay=2, leave=False, disable=len(asked) < 2):
             arguments = {"seed": seed, **_protocol_for(metric, protocol), **settings}
@@ -162,17 +162,32 @@ def _run(metric: Metric, latents: xr.Dataset, arguments: Mapping[str, Any]) -> x
     return found
 
 
-def _identity(latents: xr.Dataset) -> xr.Dataset:
-    """Return the factors of the latents as a code, each scaled to [-1, 1]."""
-    values, sizes = latents["factors"].values, latents["factor_size"].values
-    names = list(map(str, latents["factor"].values))
+def identity_code(dataset: xr.Dataset) -> xr.Dataset:
+    """Make the perfect code: the true factors themselves, one unit each, scaled to [-1, 1].
+
+    `evaluate` gives its scores beside those of the latents, as ``score_identity``: for some metrics they are not 1.
+
+    Parameters
+    ----------
+    dataset
+        Images or latents with factors.
+
+    Raises
+    ------
+    DataError
+        The factors are unknown.
+    """
+    if "factors" not in dataset:
+        raise DataError("the perfect code is made of the true factors, and this Dataset has none: load labelled images")
+    values, sizes = dataset["factors"].values, dataset["factor_size"].values
+    names = list(map(str, dataset["factor"].values))
     return schema.as_latents(
         2 * values / np.maximum(sizes - 1, 1) - 1,
         values,
         names,
         names,
         factor_sizes=sizes.tolist(),
-        factor_kinds=list(map(str, latents["factor_kind"].values)),
+        factor_kinds=list(map(str, dataset["factor_kind"].values)),
         name="identity",
     )
 

@@ -32,6 +32,16 @@ def test_scores_stand_side_by_side_with_what_the_identity_code_gets(latents):
     assert scores["votes"].sum() == 10_000
 
 
+def test_the_identity_code_is_the_factors_scaled_to_one_on_either_side():
+    images = dt.as_images(np.zeros((3, 4, 4), np.uint8), [[0, 0], [1, 2], [2, 0]], ["x", "y"], factor_sizes=[5, 3])
+    code = dt.metrics.identity_code(images)
+    np.testing.assert_array_equal(code["code"], [[-1, -1], [-0.5, 1], [0, -1]])
+    assert code["latent"].values.tolist() == ["x", "y"]
+    assert code["factor_size"].values.tolist() == [5, 3]
+    with pytest.raises(DataError, match="this Dataset has none"):
+        dt.metrics.identity_code(images.drop_vars("factors"))
+
+
 def test_a_score_has_a_card(latents):
     scores = dt.evaluate(latents, {"mig": {"bins": 7}}, seed=3)
     card = dt.metrics.card(scores, "mig")

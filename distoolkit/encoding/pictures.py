@@ -113,8 +113,8 @@ def swap(
     Returns
     -------
     Dataset
-        Of kind ``swap``: ``image(source, target, y, x, channel)``; the coordinates ``source`` and ``target`` are
-        the samples.
+        Of kind ``swap``: ``image(source, target, y, x, channel)``, and the images themselves as ``source_image``
+        and ``target_image``; the coordinates ``source`` and ``target`` are the samples.
 
     Raises
     ------
@@ -133,8 +133,13 @@ def swap(
     mixed = np.where(taken, source, target)
     image = draw(codec, mixed.reshape(-1, code.shape[1])).reshape(*mixed.shape[:2], *codec.shape)
     labels = images["sample"].values if "sample" in images.coords else np.arange(images.sizes["sample"])
+    pixels = images["image"]
     dataset = xr.Dataset(
-        {"image": (("source", "target", "y", "x", "channel"), image)},
+        {
+            "image": (("source", "target", "y", "x", "channel"), image),
+            "source_image": (("source", "y", "x", "channel"), pixels.isel(sample=sources).values),
+            "target_image": (("target", "y", "x", "channel"), pixels.isel(sample=targets).values),
+        },
         {"source": labels[sources], "target": labels[targets]},
     )
     return schema.stamp(dataset, "swap", **provenance(codec, images), units=list(units))

@@ -174,3 +174,9 @@ def test_the_folder_of_an_installed_method_will_do(
     monkeypatch.setattr(registry, "find", lambda hook, name: method(Drawing))
     latents = encode(str(run.folder), images)
     assert traverse(run.folder, latents)["image"].equals(traverse(run, latents)["image"])
+
+
+def test_a_swap_holds_the_images_that_it_was_made_of(fitted: Any, images: xr.Dataset) -> None:
+    swapped = swap(fitted(Drawing), images, sources=[3], targets=[7, 1], units=["left"])
+    np.testing.assert_array_equal(swapped["source_image"], images["image"].isel(sample=[3]))
+    np.testing.assert_array_equal(swapped["target_image"], images["image"].isel(sample=[7, 1]))

@@ -24,7 +24,7 @@ from distoolkit import schema
 from distoolkit.storage import replacing
 
 Read = Callable[[npt.NDArray[np.int64]], npt.NDArray[np.uint8]]
-CHUNK = 256
+CHUNK = 64
 """Pictures drawn in one go: bounds the memory of the work beside the result, and stays in the cache."""
 
 
@@ -91,7 +91,7 @@ def lazily(read: Read, shape: tuple[int, ...]) -> indexing.LazilyIndexedArray:
 
 
 def materialise(
-    images: xr.Dataset, path: str | os.PathLike[str], *, progress: bool = True, chunk: int = 4096
+    images: xr.Dataset, path: str | os.PathLike[str], *, progress: bool = True, chunk: int = 1024
 ) -> xr.Dataset:
     """Write all pictures of a data set into one ``.npy`` file and read them from there from now on.
 
@@ -118,15 +118,27 @@ def materialise(
     image = images["image"].variable
     count = image.shape[0]
     with replacing(path) as temporary:
-        target = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=image.shape)
-        with tqdm(total=count, desc=f"writing {Path(path).name}", unit="image", disable=not progress) as bar:
+        bar = tqdm(total=count, desc=f"writing {Path(path).name}", unit="image", disable=not progress)
+        with bar, temporary.open("wb") as file:  # written, not mapped: a page fault for each 4 kB costs more
+            header = {"descr": "|u1", "fortran_order": False, "shape": image.shape}
+            np.lib.format.write_array_header_1_0(file, header)
             for start in range(0, count, chunk):
                 part = image[start : start + chunk].values
-                target[start : start + len(part)] = part
+                file.write(np.ascontiguousarray(part).data)
                 bar.update(len(part))
-        del target  # flushes the map
     lazy = xr.Variable(image.dims, lazily(Mapped(path), image.shape))
     return images.assign(image=lazy)
+
+
+def interleaved(planes: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Turn (image, channel, y, x) into contiguous (image, y, x, channel).
+
+    Channel by channel, which takes a third of the time of copying a transposed view.
+    """
+    image = np.empty((len(planes), *planes.shape[2:], planes.shape[1]), dtype=np.uint8)
+    for channel in range(planes.shape[1]):
+        image[..., channel] = planes[:, channel]
+    return image
 
 
 def resized(picture: npt.NDArray[np.uint8], size: int, sampling: Image.Resampling) -> npt.NDArray[np.uint8]:

@@ -22,7 +22,7 @@ from distoolkit import schema
 from distoolkit.contract import DataError
 from distoolkit.data import dsprites, sprites
 from distoolkit.data.grid import option_hash
-from distoolkit.data.lazy import halved, lazily
+from distoolkit.data.lazy import halved, interleaved, lazily
 
 VERSION = 1
 Size = Literal[64, 32]
@@ -118,7 +118,7 @@ def _paint(
 
 def _colour(inside: npt.NDArray[np.bool_], draws: Draws) -> Pixels:
     colours = np.frombuffer(b"".join(rng.bytes(3) for rng in draws), np.uint8).reshape(-1, 3, 1, 1) | 128
-    return (inside.transpose(0, 3, 1, 2) * colours).transpose(0, 2, 3, 1)  # planes: the inner loop is long
+    return interleaved(inside.transpose(0, 3, 1, 2) * colours)  # planes: the inner loop is long
 
 
 def _noise(inside: npt.NDArray[np.bool_], draws: Draws) -> Pixels:

@@ -19,6 +19,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from distoolkit.data.grid import Factor, rendered
+from distoolkit.data.lazy import interleaved
 
 VERSION = 1
 GRID = (
@@ -92,7 +93,7 @@ def _compose(factors: npt.NDArray[np.int64], size: int) -> npt.NDArray[np.uint8]
     for surface in range(4):
         total += shares[:, surface, None, :] * colours[:, surface, :, None]
     total >>= 8
-    return total.astype(np.uint8).transpose(0, 2, 1).reshape(-1, size, size, 3)
+    return interleaved(total.astype(np.uint8).reshape(-1, 3, size, size))
 
 
 class _Scenes:

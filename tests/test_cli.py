@@ -128,6 +128,15 @@ def test_a_data_set_shows_its_options(toy: Method[Config]) -> None:
     assert "64 or 32" in shown
 
 
+def test_a_data_set_shows_its_card(toy: Method[Config]) -> None:
+    shown = run("datasets", "dsprites").output
+    for fact in ("orientation 40", "737,280", "28,024,106 bytes, sha256:729fa22e", "never opened", "Apache-2.0"):
+        assert fact in shown
+    record = json.loads(run("datasets", "dsprites", "--json").output)
+    assert record["factors"]["orientation"] == 40
+    assert record["files"][0]["size"] == 28_024_106
+
+
 def test_a_broken_plugin_is_listed_with_its_traceback(broken: registry.Registry) -> None:
     listed = run("plugins").output
     assert "No module named 'no_such_package'" in listed

@@ -42,7 +42,7 @@ def methods(name: str | None, as_json: bool) -> None:
 @click.argument("name", required=False)
 @as_json
 def datasets(name: str | None, as_json: bool) -> None:
-    """List the data sets, or show the options of one."""
+    """List the data sets, or show the card of one: its factors, licence, files, traps and options."""
     from distoolkit import registry
 
     if name is not None:
@@ -184,6 +184,10 @@ def _dataset(source: DataSource, options: bool = False) -> dict[str, Any]:
         "embedded": source.embedded,
         "licence": source.licence,
         "notes": source.notes,
+        "factors": dict(source.factors),
+        "memory": source.memory,
+        "url": source.url,
+        "files": [dataclasses.asdict(f) for f in source.files],
         "paper": dataclasses.asdict(source.paper) if source.paper else None,
     }
     return {**facts, "options": _options(source)} if options else facts
@@ -199,13 +203,13 @@ def _options(source: DataSource) -> dict[str, Any]:
 
 
 def _show_dataset(source: DataSource) -> None:
+    from distoolkit.data.cards import as_text, card
+
+    facts = {heading: fact for heading, fact in card(source.name).facts.items() if heading not in ("what", "options")}
+    rows = [*facts.items(), *(("file", as_text(f)) for f in source.files), *(("note", n) for n in source.notes)]
     click.echo(f"{source.name}: {source.summary}\n")
-    click.echo(f"licence:   {source.licence}")
-    click.echo(f"files:     {'none needed' if source.embedded else 'read from your disk'}")
-    if source.paper:
-        _show_source(source.paper, None)
-    for note in source.notes:
-        click.echo(f"note:      {note}")
+    for heading, fact in rows:
+        click.echo(f"{heading + ':':<13} {fact}")
     click.echo("")
     print_table(
         ("option", "default", "allowed"),

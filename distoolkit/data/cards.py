@@ -54,14 +54,14 @@ class Card:
     def __str__(self) -> str:
         """Return the card as plain text."""
         lines = [self.source.name, *(f"  {heading}: {fact}" for heading, fact in self.facts.items())]
-        lines += [f"  file: {_file(f)}" for f in self.source.files]
+        lines += [f"  file: {as_text(f)}" for f in self.source.files]
         lines += [f"  note: {note}" for note in self.source.notes]
         return "\n".join(lines)
 
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        rows = [*self.facts.items(), *(("file", _file(f)) for f in self.source.files)]
+        rows = [*self.facts.items(), *(("file", as_text(f)) for f in self.source.files)]
         rows += [("note", note) for note in self.source.notes]
         table = "".join(
             f"<tr><th style='text-align:left'>{html.escape(a)}</th>"
@@ -113,7 +113,8 @@ def _option(option: Any) -> str:
     return f"{option.name}={default} ({option.allowed})"
 
 
-def _file(file: DataFile) -> str:
+def as_text(file: DataFile) -> str:
+    """Say in one line what a published file is: its name, size, checksum and where it is offered."""
     size = f"{file.size:,} bytes" if file.size else "size not known"
     places = ", ".join(file.urls) or "to be fetched by hand"
     return f"{file.name}: {size}, {file.checksum or 'no checksum known'}; {places}"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from distoolkit.cli.fitting import train
-from distoolkit.cli.output import print_table
+from distoolkit.cli.output import print_scores
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -68,15 +68,8 @@ def _run(step: int, method: str, images: xr.Dataset, folder: Path) -> Run:
 
 
 def _sum_up(runs: list[Run], report: Path, seconds: float) -> None:
-    scores = [run.open("scores") for run in runs]
     click.echo("")
-    print_table(
-        ("metric", *(run.method.name for run in runs), "better"),
-        [
-            (name, *(f"{s['score'].sel(metric=name).item():.3f}" for s in scores), "higher" if up else "lower")
-            for name, up in zip(scores[0]["metric"].values, scores[0]["higher_is_better"].values, strict=True)
-        ],
-    )
+    print_scores({run.method.name: run.open("scores") for run in runs})
     click.echo(f"\nDone in {seconds:.0f} s. The report, which opens in any browser without a network:")
     click.secho(f"  {report.resolve()}", bold=True)
     click.echo(f"The runs (weights, history, codes, scores): {', '.join(str(run.folder) for run in runs)}")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
+    import xarray as xr
     from rich.console import Console
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON for machines.")
@@ -35,6 +36,23 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: st
     for row in rows:
         table.add_row(*(Text(str(cell)) for cell in row))
     console().print(table)
+
+
+def print_scores(runs: Mapping[str, xr.Dataset]) -> None:
+    """Print the scores of several runs beside each other, and what the true factors would get as a code."""
+    metrics = dict.fromkeys(str(name) for scores in runs.values() for name in scores["metric"].values)
+    rows = []
+    for metric in metrics:
+        there = [s.sel(metric=metric) if metric in s["metric"] else None for s in runs.values()]
+        first = next(s for s in there if s is not None)
+        cells = ["" if s is None else _score(s["score"]) for s in there]
+        perfect = _score(first["score_identity"]) if "score_identity" in first else ""
+        rows.append((metric, *cells, perfect, "higher" if first["higher_is_better"] else "lower"))
+    print_table(("metric", *runs, "a perfect code", "better"), rows)
+
+
+def _score(value: xr.DataArray) -> str:
+    return "" if value.isnull() else f"{value.item():.4f}"
 
 
 def print_json(value: Any) -> None:

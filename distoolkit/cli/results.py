@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from distoolkit.cli.flags import DataCommand, device_flag, images_flags, images_of
-from distoolkit.cli.output import as_json, print_json, print_table
+from distoolkit.cli.output import as_json, print_json, print_scores
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from distoolkit.runs import Run
 
 _RUN = click.argument("run", type=click.Path(path_type=Path))
-_RUNS = click.argument("runs", type=click.Path(path_type=Path), nargs=-1, required=True)
 
 
 @click.command(cls=DataCommand)
@@ -63,18 +62,24 @@ def evaluate(
 
     The codes are those that `distoolkit encode` saved; without them, or with --data, images are encoded first.
     """
-    from distoolkit import metrics
+    from distoolkit import metrics, schema
     from distoolkit.runs import open_run
 
     fitted = open_run(run)
     latents = latents_of(fitted, data, data_option, options, device)
     scores = metrics.evaluate(latents, list(metric) or None, seed=seed)
     fitted.save(scores)
-    found = list(zip(scores["metric"].values, scores["score"].values, scores["higher_is_better"].values, strict=True))
+    left_out = schema.attribute(scores, "left_out", {})
     if as_json:
-        print_json({"run": str(run), "data": latents.attrs.get("data"), "scores": {m: s for m, s, _ in found}})
+        values = dict(zip(scores["metric"].values, scores["score"].values, strict=True))
+        print_json({"run": str(run), "data": latents.attrs.get("data"), "scores": values, "left_out": left_out})
     else:
-        print_table(("metric", "score", "better"), [(m, f"{s:.4f}", "higher" if up else "lower") for m, s, up in found])
+        print_scores({"score": scores})
+        more = [name for name, why in left_out.items() if why == "not in the default panel"]
+        for name in left_out.keys() - set(more):
+            click.echo(f"left out: {name}: {left_out[name]}")
+        if more:
+            click.echo(f"more, if asked for by --metric: {', '.join(more)}")
 
 
 @click.command(cls=DataCommand)

@@ -94,8 +94,10 @@ class Explorer(w.VBox):
         self.source, self.result = w.Image(format="png", layout=size), w.Image(format="png", layout=size)
         self.strip = w.Image(format="png", layout=w.Layout(align_self="flex-start"))
         self.about, self.caption = w.HTML(), w.HTML()
-        self.picker = w.IntSlider(0, 0, images.sizes["sample"] - 1, description="image", style=style)
-        self.reset = w.Button(description="Reset", icon="undo", tooltip="Take the code of the image again")
+        self.picker = w.IntSlider(0, 0, images.sizes["sample"] - 1, description="image", style=style, layout=layout)
+        self.reset = w.Button(
+            description="Reset", icon="undo", tooltip="Take the code of the image again", layout=w.Layout(width="80px")
+        )
         super().__init__(self._children(note))
         self._connect()
         self.moved = space.axes[0].unit
@@ -110,8 +112,11 @@ class Explorer(w.VBox):
                 w.VBox([w.HTML(f"<b>{html.escape(self.space.drawn)}</b>"), self.result]),
             ]
         )
-        left = w.VBox([pair, self.about], layout=w.Layout(margin="0 16px 0 0"))
-        right = w.VBox([w.HBox([self.picker, self.reset]), sliders])
+        pair_width = 2 * self._enlarge * self.images["image"].shape[2] + 8  # the factors' line must not widen it
+        left = w.VBox([pair, self.about], layout=w.Layout(width=f"{max(pair_width, 200)}px", margin="0 16px 0 0"))
+        many = f"{len(self.sliders)} units, the most active first: scroll for more"
+        hint = [w.HTML(_muted(many))] if len(self.sliders) > 8 else []
+        right = w.VBox([w.HBox([self.picker, self.reset]), *hint, sliders])
         head = [w.HTML(f'<div style="max-width:760px">{html.escape(note)}</div>')] if note else []
         return [*head, w.HBox([left, right], layout=w.Layout(flex_flow="row wrap")), self.caption, self.strip]
 

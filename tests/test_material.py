@@ -161,6 +161,20 @@ def test_runs_of_one_name_are_told_apart(digits, tmp_path):
     assert [m.name for m in gather([codes, codes])] == ["array #1", "array #2"]
 
 
+def test_codes_from_anywhere_go_with_images_of_their_number(digits):
+    codes = schema.as_latents(np.zeros((30, 2)))  # numbered from 0, unlike the sample of the digits
+    assert digits["sample"].values.tolist() != list(range(30))
+    assert set(gather({"latents": codes}, digits)[0].data) == {"latents", "images"}
+    with pytest.raises(DataError, match="row by row"):
+        gather({"latents": codes.isel(sample=slice(9))}, digits)
+
+
+def test_codes_of_the_same_data_in_another_order_are_refused(digits, tmp_path):
+    latents = encode(fitted(digits, tmp_path / "run"), digits)
+    with pytest.raises(DataError, match="row by row"):
+        gather({"latents": latents.isel(sample=slice(None, None, -1)), "images": digits})
+
+
 def test_faults_are_named(digits, tmp_path):
     run = fitted(digits, tmp_path / "run")
     with pytest.raises(RunError, match=r"run\.json"):

@@ -135,7 +135,8 @@ class History:
 def _number(name: str, value: Any) -> torch.Tensor | float:
     if isinstance(value, torch.Tensor):
         if value.numel() == 1:
-            return value.detach().reshape(())  # no graph is kept alive
+            alone: torch.Tensor = value.detach()  # no graph is kept alive
+            return alone.reshape(()) if alone.dim() else alone
         raise TrainingError(f"the report's {name!r} has shape {tuple(value.shape)}; report one number: take its mean()")
     try:
         return float(value)

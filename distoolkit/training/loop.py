@@ -69,6 +69,7 @@ class Loop:
         self._fabric = fabric
         self._precision = fabric.strategy.precision
         self._dtype = _DTYPES.get(precision_of(fabric), torch.float32)
+        self._mixed = precision_of(fabric).endswith("mixed")
         self._saved = saved
         self._done: dict[str, int] = dict(saved.record["done"]) if saved else {}
         self._once: list[str] = list(saved.record["once"]) if saved else []
@@ -333,10 +334,6 @@ class Loop:
 
     # -- inside
 
-    @property
-    def _mixed(self) -> bool:
-        return precision_of(self._fabric).endswith("mixed")
-
     def _ready(self, module: M) -> M:
         module = self._precision.convert_module(module).to(self.device)  # type: ignore[assignment]
         use_channels_last(module)
@@ -390,7 +387,7 @@ class Loop:
             self._epoch_key = key
             self._epoch = permutation.to(self.device) if self._images.complete else permutation
         batch = self._epoch[place * size : (place + 1) * size]
-        return batch[self._fabric.global_rank :: self._fabric.world_size]
+        return batch if self.alone else batch[self._fabric.global_rank :: self._fabric.world_size]
 
     def _cast(self, batch: Batch) -> Batch:
         return batch if self._dtype is torch.float32 else {**batch, "image": batch["image"].to(self._dtype)}

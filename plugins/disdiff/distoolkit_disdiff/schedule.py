@@ -28,11 +28,11 @@ def make_betas(kind: str, steps: int, start: float = 0.0015, end: float = 0.0155
         T, at least 2.
     """
     if kind == "ldm":
-        return torch.linspace(math.sqrt(start), math.sqrt(end), steps, dtype=torch.float64).square()
+        return torch.linspace(math.sqrt(start), math.sqrt(end), steps, dtype=torch.float64, device="cpu").square()
     if kind == "linear":
-        return torch.linspace(start, end, steps, dtype=torch.float64)
+        return torch.linspace(start, end, steps, dtype=torch.float64, device="cpu")
     if kind == "cosine":
-        time = torch.linspace(0, 1, steps + 1, dtype=torch.float64)
+        time = torch.linspace(0, 1, steps + 1, dtype=torch.float64, device="cpu")
         kept = torch.cos((time + 0.008) / 1.008 * math.pi / 2).square()
         return (1 - kept[1:] / kept[:-1]).clamp(max=0.999)
     raise ConfigError(f"schedule = {kind!r} is not allowed: give {' or '.join(map(repr, SCHEDULES))}")

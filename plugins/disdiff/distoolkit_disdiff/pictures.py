@@ -1,0 +1,222 @@
+"""What only a diffusion model has to show: a swap board, the walk from noise to picture, samples while it trains."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import ipywidgets as w
+import numpy as np
+import numpy.typing as npt
+import torch
+import traitlets
+import xarray as xr
+
+from distoolkit.data.batches import Pixels, as_bytes, pick_device
+from distoolkit.encoding import Codec
+from distoolkit.runs import Run
+from distoolkit.widgets.pictures import labelled_rows
+from distoolkit_disdiff import sampling
+from distoolkit_disdiff.diffusion import Diffusion
+from distoolkit_disdiff.model import DisDiff
+
+Array = npt.NDArray[np.uint8]
+_WIDE = {"description_width": "110px"}
+
+
+def swap_board(run: Run, images: xr.Dataset) -> SwapBoard:
+    """Show two images, what becomes of the first with some units of the second, and where each unit's field acts."""
+    device = pick_device("auto")
+    return SwapBoard(run.model(str(device)), images, device)
+
+
+def denoising(run: Run, images: xr.Dataset) -> Denoising:
+    """Show the walk from noise to picture under a slider: of new samples (``ddpm``), or of codes (``disdiff``)."""
+    device = pick_device("auto")
+    return Denoising(run.model(str(device)), images, device)
+
+
+class SwapBoard(w.VBox):  # type: ignore[misc]
+    """A board of two images and their units. `swap_board` makes it.
+
+    Attributes
+    ----------
+    target, source
+        Positions of the two images (observable).
+    units
+        Indices of the units that are taken from the source (observable).
+    time
+        The time t at which the fields are shown (observable).
+    drawn
+        (4, y, x, channel) uint8: target, source, the target drawn from its own code, and with the units swapped.
+    fields
+        (unit, y, x) the mean size of each unit's field, over channels, for the target at time t; all on one scale.
+    """
+
+    target = traitlets.Int(0)
+    source = traitlets.Int(1)
+    units = traitlets.Tuple((0,))
+    time = traitlets.Int(0)
+
+    def __init__(self, model: Any, images: xr.Dataset, device: torch.device) -> None:
+        self._model: DisDiff = model
+        self._images, self._device = images, device
+        self._starts: dict[int, torch.Tensor] = {}
+        self.drawn = np.zeros((4, 1, 1, 1), dtype=np.uint8)
+        self.fields = np.zeros((1, 1, 1), dtype=np.float32)
+        count, last = images.sizes["sample"], len(model.diffusion.schedule) - 1
+        names = [(unit.name, c) for c, unit in enumerate(model.layout)]
+        self._board, self._maps = w.Image(format="png"), w.Image(format="png")
+        controls = {
+            "target": w.IntSlider(max=count - 1, continuous_update=False, style=_WIDE),
+            "source": w.IntSlider(max=count - 1, continuous_update=False, style=_WIDE),
+            "units": w.SelectMultiple(options=names, rows=min(6, len(names)), style=_WIDE),
+            "time": w.IntSlider(max=last, continuous_update=False, description="fields at t", style=_WIDE),
+        }
+        for name, control in controls.items():
+            control.description = control.description or name
+            w.link((self, name), (control, "value"))
+        super().__init__([w.HBox([w.VBox(list(controls.values())), self._board]), self._maps])
+        self.source, self.time = min(1, count - 1), last // 2
+        self.observe(lambda _: self._draw(), ["target", "source", "units"])
+        self.observe(lambda _: self._draw_fields(), ["target", "time"])
+        self._draw()
+        self._draw_fields()
+
+    @torch.no_grad()
+    def _draw(self) -> None:
+        model = self._model
+        image = self._pixels([self.target, self.source])
+        code = model.by_unit(model.encode(image))
+        if self.target not in self._starts:  # finding it takes as long as drawing
+            self._starts = {self.target: model.invert(image[:1], code[:1].flatten(1))}
+        mixed = code[:1].clone()
+        chosen = list(self.units)
+        mixed[:, chosen] = code[1:, chosen]
+        both = torch.cat([code[:1], mixed]).flatten(1)
+        drawn = model.decode(both, noise=self._starts[self.target])
+        self.drawn = np.concatenate([as_bytes(image), as_bytes(drawn)])
+        rows = [("target, source", self.drawn[:2]), ("drawn, swapped", self.drawn[2:])]
+        self._board.value = _png(labelled_rows(rows, size=96))
+
+    @torch.no_grad()
+    def _draw_fields(self) -> None:
+        model = self._model
+        image = self._pixels([self.target])
+        clean = model.diffusion.to_clean(image)
+        t = torch.full((1,), self.time, device=self._device)
+        noisy = model.diffusion.schedule.add_noise(clean, model.noise, t)
+        _, fields = model.fields(noisy, t, model.by_unit(model.encode(image)))
+        self.fields = fields[0].abs().mean(1).cpu().numpy()
+        shades = np.rint(255 * self.fields / max(float(self.fields.max()), 1e-12)).astype(np.uint8)
+        found = zip(model.layout, self.fields, shades, strict=True)
+        rows = [(f"{unit.name}  {size.mean():.2g}", shade[None, :, :, None]) for unit, size, shade in found]
+        self._maps.value = _png(labelled_rows(rows, size=64))
+
+    def _pixels(self, positions: Sequence[int]) -> torch.Tensor:
+        return _floats(self._images, positions, self._device)
+
+
+class Denoising(w.VBox):  # type: ignore[misc]
+    """The steps of a DDIM walk under a slider. `denoising` makes it.
+
+    Attributes
+    ----------
+    step
+        Which step is shown; 0 is the first (observable).
+    walk
+        (step, 2, picture, y, x, channel) uint8: x_t, and the estimate of x_0 at that step.
+    """
+
+    step = traitlets.Int(0)
+
+    def __init__(self, model: Any, images: xr.Dataset, device: torch.device, count: int = 4) -> None:
+        count = min(count, images.sizes["sample"])
+        self.walk = _walk(model, images, device, count)
+        self._times = sampling.sampling_times(len(_diffusion(model).schedule), len(self.walk))[::-1]
+        self._picture = w.Image(format="png")
+        slider = w.IntSlider(max=len(self.walk) - 1, description="step", style=_WIDE)
+        w.link((self, "step"), (slider, "value"))
+        self._label = w.Label()
+        super().__init__([w.HBox([slider, self._label]), self._picture])
+        self.observe(lambda _: self._show(), "step")
+        self.step = len(self.walk) - 1
+        self._show()
+
+    def _show(self) -> None:
+        noisy, clean = self.walk[self.step]
+        self._label.value = f"after the step at t = {self._times[self.step]}"
+        self._picture.value = _png(labelled_rows([("x_t", noisy), ("estimate of x_0", clean)], size=96))
+
+
+@torch.no_grad()
+def _walk(model: Any, images: xr.Dataset, device: torch.device, count: int) -> Array:
+    diffusion = _diffusion(model)
+    start = diffusion.start(count)
+    predict: sampling.Predictor = diffusion.predict
+    if isinstance(model, DisDiff):
+        predict = model.predictor(model.encode(_floats(images, range(count), device)))
+    steps = sampling.ddim_walk(predict, diffusion.schedule, start, diffusion.sampling_steps, progress=True)
+    return np.stack([np.stack([as_bytes(diffusion.to_image(x)) for x in pair]) for pair in steps])
+
+
+class LiveSamples(w.VBox):  # type: ignore[misc]
+    """Samples that are drawn anew while a session trains.
+
+    ``live = LiveSamples(images)``, show it, then ``for progress in live.watch(session): ...`` in a later cell. While
+    the diffusion model trains these are new samples, always from the same noise; later the first images and what their
+    codes give.
+
+    Attributes
+    ----------
+    drawn
+        (row, picture, y, x, channel) uint8: what is shown.
+    step
+        The step that it belongs to.
+    """
+
+    def __init__(self, images: xr.Dataset, *, count: int = 6, every: int = 100) -> None:
+        self._images, self.every = images, every
+        self.count = min(count, images.sizes["sample"])
+        self.drawn: Array | None = None
+        self.step = 0
+        self._picture, self._label = w.Image(format="png"), w.Label("no step yet")
+        super().__init__([self._label, self._picture])
+
+    def watch(self, session: Iterable[Any]) -> Iterator[Any]:
+        """Pass on the session's progress, and draw every so many steps and at the end of each stage."""
+        for progress in session:
+            if progress.step % self.every == 0 or progress.stage_step == progress.stage_steps:
+                self.update(session.model, progress.stage, progress.step)  # type: ignore[attr-defined]
+            yield progress
+
+    def update(self, model: Any, stage: str, step: int) -> None:
+        """Draw with the model as it is; random numbers and training modes stay as they are."""
+        with Codec(model).evaluating():
+            if stage == "diffusion":
+                rows = [("samples", _diffusion(model).sample(self.count))]
+            else:
+                device = next(model.parameters()).device
+                image = _floats(self._images, range(self.count), device)
+                rows = [("images", image), ("from their codes", model.decode(model.encode(image)))]
+        named = [(name, as_bytes(pictures)) for name, pictures in rows]
+        self.drawn, self.step = np.stack([pictures for _, pictures in named]), step
+        self._label.value = f"stage {stage}, after step {step}"
+        self._picture.value = _png(labelled_rows(named, size=64))
+
+
+def _diffusion(model: Any) -> Diffusion:
+    found: Diffusion = getattr(model, "diffusion", model)
+    return found
+
+
+def _floats(images: xr.Dataset, positions: Sequence[int], device: torch.device) -> torch.Tensor:
+    chosen = Pixels(images.isel(sample=list(positions)), device, resident=False)
+    return chosen.batch(torch.arange(len(chosen)))["image"]
+
+
+def _png(picture: Any) -> bytes:
+    out = io.BytesIO()
+    picture.save(out, "png", compress_level=1)
+    return out.getvalue()

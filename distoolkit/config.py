@@ -22,6 +22,7 @@ from typing import Any, TypeVar
 from distoolkit.contract import ConfigError, UnknownNameError
 
 C = TypeVar("C")
+_NUMBERS: dict[type, str] = {int: "a whole number", float: "a finite number", tuple: "whole numbers"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -135,15 +136,15 @@ def convert(setting: Setting, value: Any) -> Any:
             raise _refused(setting, value, " or ".join(map(repr, setting.choices)) or "a string")
     elif kind is int:
         if not _is_whole(value):
-            raise _refused(setting, value, "a whole number" + _range(setting))
+            raise _refused(setting, value, _NUMBERS[int] + _range(setting))
         value = int(value)
     else:
         if isinstance(value, bool) or not isinstance(value, numbers.Real) or not math.isfinite(value):
-            raise _refused(setting, value, "a finite number" + _range(setting))
+            raise _refused(setting, value, _NUMBERS[float] + _range(setting))
         value = float(value)
     for number in value if kind is tuple else (value,):
         if setting.low is not None and setting.high is not None and not setting.low <= number <= setting.high:
-            raise _refused(setting, value, kind.__name__ + _range(setting))
+            raise _refused(setting, value, _NUMBERS[kind] + _range(setting))
     return value
 
 

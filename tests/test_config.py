@@ -56,7 +56,7 @@ def test_good_values_end_in_the_settings_own_type(name: str, given: Any, kept: A
 @pytest.mark.parametrize(
     ("name", "given", "says"),
     [
-        ("latents", 0, r"latents = 0 is not allowed: give int from 1 to 128 \(size of the code\)"),
+        ("latents", 0, r"latents = 0 is not allowed: give a whole number from 1 to 128 \(size of the code\)"),
         ("latents", 129, "latents = 129 .* from 1 to 128"),
         ("latents", 3.0, "latents = 3.0 .*a whole number from 1 to 128"),
         ("latents", True, "latents = True .*a whole number"),

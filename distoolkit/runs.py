@@ -183,7 +183,8 @@ def create_run(
     folder = Path(folder)
     if folder.exists() and any(folder.iterdir()):
         raise RunError(
-            f"{folder} is not empty; choose another folder, or resume the run in it with resume=True (in a shell: --resume)"
+            f"{folder} is not empty; choose another folder, or resume the run in it with resume=True "
+            "(in a shell: --resume)"
         )
     record = {
         "format": FORMAT,

@@ -14,7 +14,7 @@ from distoolkit.contract import DataError
 from distoolkit.data.continuous import drawn
 from distoolkit.data.grid import option_hash
 
-VERSION = 1
+VERSION = 2
 Array = npt.NDArray[np.float64]
 Manifold = Literal["sprite_xys", "sprite_curved", "two_blobs", "disc"]
 _ALIAS = 8  # points along each side of a pixel of the disc
@@ -53,8 +53,9 @@ def load(
     Parameters
     ----------
     distribution
-        ``uniform`` over the range; ``normal`` about its middle with a quarter of it as standard deviation, cut at two
-        of them: the negative control, since Gaussian factors cannot be told from their rotations.
+        ``uniform`` over the range; ``normal`` about its middle with an eighth of it as standard deviation, cut at four
+        of them: the negative control, since Gaussian factors cannot be told from their rotations. (Cut at two, they
+        could: what is left is far enough from a Gaussian.)
     sample
         How many images to draw.
     seed
@@ -67,9 +68,9 @@ def load(
     if distribution == "uniform":
         unit = rng.random((sample, len(names)))
     else:
-        unit = rng.normal(0.5, 0.25, (sample, len(names)))
+        unit = rng.normal(0.5, 0.125, (sample, len(names)))
         while (outside := (unit < 0) | (unit > 1)).any():
-            unit[outside] = rng.normal(0.5, 0.25, outside.sum())
+            unit[outside] = rng.normal(0.5, 0.125, outside.sum())
     values = np.array(low) + unit * (np.array(high) - np.array(low))
     content = option_hash("isometric", version=VERSION, manifold=manifold, distribution=distribution, sample=sample,
                           seed=seed)  # fmt: skip

@@ -21,9 +21,13 @@ Ints = npt.NDArray[np.int64]
 
 STAGES, DEPTH, RATE = 100, 3, 0.1
 ENOUGH = 1e-3
-BLOCKS = 100
-EXACT_UP_TO = 1000
-"""Up to so many points every cut between two values is tried; beyond, at most one in each of `BLOCKS` blocks."""
+EXACT_UP_TO, BLOCKS = 4000, 64
+"""Up to so many points every cut between two values is tried; beyond, at most one in each of so many blocks.
+
+Every cut costs four times the time on 10,000 points. 64 blocks bring D and C within 0.01 of scikit-learn's on noisy
+codes of 7,000 points and more; with fewer points the difference grows, and with more blocks as well: trees then find
+noise to fit, but cannot yet cut out single points.
+"""
 
 
 @dataclass(frozen=True)
@@ -43,7 +47,7 @@ def cuts(values: Floats, blocks: int = BLOCKS) -> Floats:
     """
     ordered = np.sort(values)
     distinct = np.unique(ordered)
-    if len(distinct) <= blocks or len(ordered) <= EXACT_UP_TO:
+    if len(distinct) <= max(blocks, 255) or len(ordered) <= EXACT_UP_TO:
         return (distinct[1:] + distinct[:-1]) / 2
     gaps = np.diff(ordered)
     bounds = np.linspace(0, len(gaps), blocks + 1).astype(int)
@@ -64,7 +68,8 @@ def fit(train: Floats, train_factors: Ints, test: Floats, test_factors: Ints) ->
     """
     import lightgbm
 
-    edges = [cuts(column) for column in train.T]
+    blocks = max(BLOCKS, int(1.25 * (train_factors.max(initial=0) + 1)))  # no fewer cuts than values to tell apart
+    edges = [cuts(column, blocks) for column in train.T]
     binned, unseen = (
         np.stack([np.searchsorted(e, z) for e, z in zip(edges, codes.T, strict=True)], axis=1)
         for codes in (train, test)

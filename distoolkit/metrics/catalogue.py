@@ -86,7 +86,8 @@ PREDICTION = (
         papers.EASTWOOD,
         ("dci_disentanglement", "dci_completeness", "dci_informativeness"),
         "disentanglement_lib's boosted trees, where the authors' code has lasso and random forests.",
-        "Above 1000 points a unit can be cut at 100 places, not between any two values.",
+        "Above 4000 points a unit can be cut at 64 places, not between any two values: D and C came out within 0.01 "
+        "of scikit-learn's on four imperfect codes of 10,000 points; between 4000 and 6000 points it can be 0.02.",
         "Units that are cut in the same way share their importance equally; scikit-learn picks one at random.",
         "Stages end early when they can no longer change an importance by 0.001.",
         "Constant units are left out, so completeness is measured in base of the units that move.",

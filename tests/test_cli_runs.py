@@ -154,3 +154,21 @@ def test_the_demo_writes_one_report_and_does_nothing_twice(tmp_path: Path, monke
     before = {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*.nc")}
     run("demo", "--out", tmp_path)
     assert {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*.nc")} == before
+
+
+@pytest.mark.slow
+def test_a_demo_that_ran_out_of_time_reports_what_it_has_and_is_taken_up_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(demo, "DATA", {"name": "sprites", "size": 32, "sample": 300})
+    monkeypatch.setattr(demo, "METHODS", {"beta_vae": {"latents": 3, "steps": 20, "width": 8}})
+    monkeypatch.setattr(demo, "TIME_LIMIT", 0.01)
+    said = run("demo", "--out", tmp_path).output
+    assert "stopped: " in said
+    assert (tmp_path / "report.html").exists()
+    early = dt.open_run(tmp_path / "beta_vae").open("latents")
+    monkeypatch.setattr(demo, "TIME_LIMIT", 60.0)
+    run("demo", "--out", tmp_path)
+    later = dt.open_run(tmp_path / "beta_vae")
+    assert later.status == "finished"
+    assert not later.open("latents")["code"].equals(early["code"])

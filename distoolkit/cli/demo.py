@@ -19,8 +19,10 @@ if TYPE_CHECKING:
 DATA: dict[str, Any] = {"name": "shapes3d", "size": 32, "sample": 4000}
 METHODS: dict[str, dict[str, Any]] = {
     "pca": {"latents": 10},
-    "beta_vae": {"latents": 10, "beta": 4.0, "steps": 2000},
+    "beta_vae": {"latents": 10, "beta": 4.0, "steps": 1500},
 }
+TIME_LIMIT = 150.0
+"""Seconds of training of one method: on a slow or busy machine the report shows what was learnt until then."""
 
 
 @click.command()
@@ -56,13 +58,15 @@ def _run(step: int, method: str, images: xr.Dataset, folder: Path) -> Run:
     from distoolkit import encoding, metrics, training
 
     _announce(step, f"{method}: fit, encode, traverse, evaluate")
-    run = train(training.start(method, images, folder=folder, resume=True, **METHODS[method]), advise=False)
-    if not run.has("latents"):
+    session = training.start(method, images, folder=folder, resume=True, time_limit=TIME_LIMIT, **METHODS[method])
+    trained_before = session.over
+    run = train(session, advise=False)
+    if not (trained_before and run.has("latents")):
         run.save(encoding.encode(run, images, progress=True))
     latents = run.open("latents")
-    if not run.has("traversal"):
+    if not (trained_before and run.has("traversal")):
         run.save(encoding.traverse(run, latents))
-    if not run.has("scores"):
+    if not (trained_before and run.has("scores")):
         run.save(metrics.evaluate(latents))
     return run
 

@@ -48,7 +48,7 @@ def print_scores(runs: Mapping[str, xr.Dataset]) -> None:
         cells = ["" if s is None else _score(s["score"]) for s in there]
         perfect = _score(first["score_identity"]) if "score_identity" in first else ""
         rows.append((metric, *cells, perfect, "higher" if first["higher_is_better"] else "lower"))
-    print_table(("metric", *runs, "a perfect code", "better"), rows)
+    print_table(("metric", *runs, "true factors", "better"), rows)
 
 
 def _score(value: xr.DataArray) -> str:

@@ -36,7 +36,7 @@ def dropped(different: int, used: int) -> str:
     """Points outside the largest connected piece."""
     if used == different:
         return ""
-    return f"{different - used} of {different} points are cut off from the others and were left out of the fit"
+    return f"{different - used} of {different} points lie apart from the others and were left out of the fit"
 
 
 def joined(asked: int, taken: int) -> str:
@@ -79,6 +79,13 @@ def gap(null: NullSpace) -> str:
         "because the metric is not constant, a factor is closed or very short, the number of latents is wrong, or "
         "there are too few images"
     )
+
+
+def spiked(points: int) -> str:
+    """A component that is a spike on few points."""
+    if not points:
+        return ""
+    return f"a component is a spike on {points} points that hang on to the others too weakly; it shows no factor"
 
 
 def dead(unused: int, latents: int) -> str:

@@ -85,7 +85,7 @@ def _iterate(
     matrix: csr_array, distances: csr_array, scale: float, latents: int, width: int, seed: int
 ) -> tuple[Array, Array]:
     factor = _factor(matrix, distances, scale, latents)
-    block = np.random.default_rng(seed).standard_normal((matrix.shape[0], width))
+    block: Array = np.random.default_rng(seed).standard_normal((matrix.shape[0], width))
     values: Array = np.zeros(width)
     old: Array = np.full(width, np.inf)
     for _ in range(MOST_ROUNDS):

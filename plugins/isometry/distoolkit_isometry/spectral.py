@@ -6,7 +6,6 @@ import warnings
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import nnls
 
 from distoolkit.contract import DataError
@@ -14,12 +13,12 @@ from distoolkit_isometry import doubts as doubt
 from distoolkit_isometry.dimension import Locality, locality
 from distoolkit_isometry.hessian import RIDGE, fewest_neighbours, penalty, usual_neighbours
 from distoolkit_isometry.ica import Independent, independent
-from distoolkit_isometry.neighbours import Array, Subspace, distinct, graph, nearest, pieces, principal_subspace
+from distoolkit_isometry.neighbours import Array, Subspace, distinct, graph, principal_subspace
 from distoolkit_isometry.nullspace import NullSpace, null_space
+from distoolkit_isometry.selection import Index, connected, spikes
 
 EDGES = 100_000  # neighbour pairs that the units are fitted on
-LEAST_SHARE = 0.95  # of the points: a piece that holds it is used alone, smaller ones must be joined
-MOST_GROWTH = 4  # times the neighbours asked for, to join pieces
+ROUNDS = 6  # of leaving out points that carry a spike
 
 
 @dataclass(frozen=True)
@@ -45,9 +44,9 @@ class Solution:
         One sentence for each assumption that looks broken; empty is good.
     """
 
-    index: NDArray[np.intp]
+    index: Index
     points: Array
-    neighbours: NDArray[np.intp]
+    neighbours: Index
     code: Array
     scale: Array
     subspace: Subspace
@@ -113,11 +112,9 @@ def hessian_ica(
             f"{latents} latents, but the points span only {subspace.basis.shape[1]} dimensions: ask for fewer latents"
         )
     coordinates = subspace.project(points[first]).astype(np.float64)
-    keep, around = _connected(coordinates, size)
+    keep, around, null, ica = _solve(coordinates, size, latents, ridge, contrast, restarts, seed)
     coordinates = coordinates[keep]
     local = locality(coordinates, around)
-    null = null_space(penalty(coordinates, around, latents, ridge), graph(coordinates, around), latents, seed)
-    ica = independent(null.coordinates, contrast, restarts, seed)
     code = null.coordinates @ ica.rotation
     lengths = edge_scale(coordinates, around, code)
     order, signs = np.argsort(-lengths), _signs(code)
@@ -129,7 +126,32 @@ def hessian_ica(
     return _with_doubts(found, len(points), len(first), size)
 
 
-def edge_scale(points: Array, neighbours: NDArray[np.intp], code: Array) -> Array:
+def _solve(
+    points: Array, size: int, latents: int, ridge: float, contrast: str, restarts: int, seed: int
+) -> tuple[Index, Index, NullSpace, Independent]:
+    """Solve, leave out the points on which a component is a spike, and solve again until there is none.
+
+    Returns
+    -------
+    keep, neighbours
+        As in `connected`.
+    null, ica
+        Of the points that were kept.
+    """
+    keep, around = connected(points, size)
+    for attempt in range(ROUNDS):
+        chosen = points[keep]
+        null = null_space(penalty(chosen, around, latents, ridge), graph(chosen, around), latents, seed)
+        ica = independent(null.coordinates, contrast, restarts, seed)
+        loose = spikes(null.coordinates @ ica.rotation)
+        if not loose.any() or attempt == ROUNDS - 1:
+            break
+        held, around = connected(chosen[~loose], size)
+        keep = keep[~loose][held]
+    return keep, around, null, ica
+
+
+def edge_scale(points: Array, neighbours: Index, code: Array) -> Array:
     """Return (d,) the factor by which each column of a code must be stretched to measure distances of the points.
 
     Least squares of squared distance on squared code differences over neighbour pairs, with non-negative weights.
@@ -170,37 +192,12 @@ def _check_counts(given: int, different: int, latents: int, size: int) -> None:
         )
 
 
-def _connected(points: Array, size: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Find neighbourhoods that hang together: leave out crumbs, or take more neighbours where pieces are larger.
-
-    Returns
-    -------
-    keep
-        (n,) the points that are used.
-    neighbours
-        (n, k) indices among them.
-    """
-    for width in range(size, min(MOST_GROWTH * size, len(points) // 2) + 1, max(1, size // 2)):
-        around = nearest(points, width)
-        label = pieces(around)
-        sizes = np.bincount(label)
-        if len(sizes) == 1:
-            return np.arange(len(points)), around
-        if sizes[0] >= LEAST_SHARE * len(points):
-            keep = np.flatnonzero(label == 0)
-            return keep, nearest(points[keep], width)
-    raise DataError(
-        f"the points fall into {len(sizes)} separate pieces of sizes {sizes[:6].tolist()}, even with {width} "
-        "neighbours: there is a discrete factor. Fit each piece by itself"
-    )
-
-
 def _signs(code: Array) -> Array:
     """Give each column the sign that makes its third moment positive, so that repeated fits agree."""
     return np.where((code**3).sum(axis=0) < 0, -1.0, 1.0)
 
 
-def _reordered(ica: Independent, order: NDArray[np.intp], signs: Array) -> Independent:
+def _reordered(ica: Independent, order: Index, signs: Array) -> Independent:
     return Independent((ica.rotation * signs)[:, order], ica.negentropy[order], ica.threshold, ica.agreement)
 
 
@@ -213,6 +210,7 @@ def _with_doubts(found: Solution, given: int, different: int, size: int) -> Solu
         doubt.dimension(found.locality, latents),
         doubt.curvature(found.locality, latents),
         doubt.gap(found.null),
+        doubt.spiked(int(spikes(found.code / found.code.std(axis=0)).sum())),
         doubt.gaussian(found.ica),
         doubt.dependence(found.code),
     )

@@ -126,10 +126,11 @@ DISDIFF: Method[DisDiffConfig] = Method(
             "the "
             "estimator alone",
             "N = 6 units as in the authors' configurations; EncDiff, by the same first author, says 20",
-            "lambda (dis_weight) is 1 by default, for short runs; the authors used 0.05, and 0.01 for MPI3D",
             "the weight w is cut at the 0.95 quantile of the batch by default (weight_quantile=1 leaves it as in the "
             "code)",
             "all pictures start from one x_T unless another is given; the authors' code draws a new one for each",
+            "on pixels, a walk from noise that was drawn keeps its estimates of x0 within [-1, 1]; the authors' code works "
+            "on latent maps and has no such bound",
             _OURS,
         ),
     ),

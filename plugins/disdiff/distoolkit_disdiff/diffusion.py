@@ -71,6 +71,11 @@ class Diffusion(nn.Module):
         self.register_buffer("scale", torch.ones(()))
 
     @property
+    def bounded(self) -> bool:
+        """Whether x0 is a picture in [-1, 1], not a latent map of any size."""
+        return isinstance(self.first, Pixels)
+
+    @property
     def layout(self) -> tuple[Unit, ...]:
         """One unit: no entry of the noise means anything by itself."""
         return (Unit("noise", math.prod(self.latent_shape)),)
@@ -107,16 +112,16 @@ class Diffusion(nn.Module):
         start = sampling.ddim_invert(self.predict, self.schedule, self.to_clean(image), self.sampling_steps)
         return start.flatten(1)
 
-    def decode(self, code: torch.Tensor, *, progress: bool = False) -> torch.Tensor:
-        """Walk from flat x_T (batch, latent) to images (batch, channel, y, x) in [0, 1]."""
+    def decode(self, code: torch.Tensor, *, clip: bool = False, progress: bool = False) -> torch.Tensor:
+        """Walk from flat x_T (batch, latent) to images (batch, channel, y, x) in [0, 1]; ``clip`` as in `ddim`."""
         start = code.reshape(-1, *self.latent_shape)
-        clean = sampling.ddim(self.predict, self.schedule, start, self.sampling_steps, progress=progress)
-        return self.to_image(clean)
+        steps = self.sampling_steps
+        return self.to_image(sampling.ddim(self.predict, self.schedule, start, steps, clip=clip, progress=progress))
 
     def sample(self, count: int, *, seed: int = 0, progress: bool = False) -> torch.Tensor:
         """Draw ``count`` new images (count, channel, y, x) in [0, 1]; the same ones for the same seed and device "
         "kind."""
-        return self.decode(self.start(count, seed).flatten(1), progress=progress)
+        return self.decode(self.start(count, seed).flatten(1), clip=self.bounded, progress=progress)
 
     def start(self, count: int, seed: int = 0) -> torch.Tensor:
         """Return ``count`` draws of x_T on the model's device: made on the CPU, so that all devices draw alike."""

@@ -59,6 +59,8 @@ def around(eps: Network, betas: Any, *, name: str = "disdiff_foreign") -> Method
 class Foreign(nn.Module):
     """A frozen noise prediction, in the shape that `distoolkit_disdiff.model.DisDiff` works with."""
 
+    bounded = True
+
     def __init__(self, eps: Network, schedule: Schedule, config: DisDiffConfig, spec: ImageSpec) -> None:
         super().__init__()
         if len(schedule) != config.timesteps:

@@ -89,6 +89,7 @@ class DisDiff(nn.Module):
         *,
         noise: torch.Tensor | None = None,
         units: Sequence[int] | None = None,
+        clip: bool | None = None,
         progress: bool = False,
     ) -> torch.Tensor:
         """Draw images (batch, channel, y, x) in [0, 1] from flat codes (batch, N d), by DDIM without added noise.
@@ -99,16 +100,19 @@ class DisDiff(nn.Module):
             x_T, (batch, ...) or (1, ...): that of `invert` for a reconstruction; `noise` of the model by default.
         units
             The units that have a say; all by default, none of them gives the frozen model's own picture.
+        clip
+            Keep the estimates of x0 within [-1, 1] on the way. By default that is done on pixels, unless ``noise`` is
+            given: a walk from inverted noise is to retrace the inversion.
         progress
             Show a bar over the steps.
         """
         start = self.noise if noise is None else noise
         start = start.expand(len(code), *start.shape[1:])
         frozen = self.diffusion
-        predict = self.predictor(code, units)
-        return frozen.to_image(  # type: ignore[no-any-return]
-            sampling.ddim(predict, frozen.schedule, start, frozen.sampling_steps, progress=progress)
-        )
+        clip = frozen.bounded and noise is None if clip is None else clip
+        predict, steps = self.predictor(code, units), frozen.sampling_steps
+        clean = sampling.ddim(predict, frozen.schedule, start, steps, clip=clip, progress=progress)
+        return frozen.to_image(clean)  # type: ignore[no-any-return]
 
     # -- what only a diffusion model can do
 

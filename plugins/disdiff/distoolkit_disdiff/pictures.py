@@ -157,7 +157,8 @@ def _walk(model: Any, images: xr.Dataset, device: torch.device, count: int) -> A
     predict: sampling.Predictor = diffusion.predict
     if isinstance(model, DisDiff):
         predict = model.predictor(model.encode(_floats(images, range(count), device)))
-    steps = sampling.ddim_walk(predict, diffusion.schedule, start, diffusion.sampling_steps, progress=True)
+    count, clip = diffusion.sampling_steps, diffusion.bounded
+    steps = sampling.ddim_walk(predict, diffusion.schedule, start, count, clip=clip, progress=True)
     return np.stack([np.stack([as_bytes(diffusion.to_image(x)) for x in pair]) for pair in steps])
 
 

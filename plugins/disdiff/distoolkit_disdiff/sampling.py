@@ -39,6 +39,7 @@ def ddim(
     steps: int = 50,
     *,
     eta: float = 0.0,
+    clip: bool = False,
     generator: torch.Generator | None = None,
     progress: bool = False,
 ) -> torch.Tensor:
@@ -52,6 +53,9 @@ def ddim(
         How many of the T times are visited.
     eta
         0: no noise is added, so that the result follows from ``start`` alone; 1: as much as DDPM adds.
+    clip
+        Keep each estimate of x_0 within [-1, 1], for pictures: it keeps the walk of a weak model from running away, and
+        from retracing an inversion.
     generator
         Source of the added noise, so that two walks can share it.
     progress
@@ -62,7 +66,7 @@ def ddim(
     DistoolkitError
         The result is NaN or infinite.
     """
-    walk = ddim_walk(predict, schedule, start, steps, eta=eta, generator=generator, progress=progress)
+    walk = ddim_walk(predict, schedule, start, steps, eta=eta, clip=clip, generator=generator, progress=progress)
     *_, (x, _) = walk
     return x
 
@@ -75,6 +79,7 @@ def ddim_walk(
     steps: int = 50,
     *,
     eta: float = 0.0,
+    clip: bool = False,
     generator: torch.Generator | None = None,
     progress: bool = False,
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
@@ -88,6 +93,9 @@ def ddim_walk(
         noise = predict(x, t)
         clean = schedule.clean_from(x, noise, t)
         a, a_after = kept[k], kept_after[k]
+        if clip:
+            clean = clean.clamp(-1, 1)
+            noise = (x - a.sqrt() * clean) / (1 - a).sqrt()  # what the bounded estimate implies
         sigma = eta * ((1 - a_after) / (1 - a) * (1 - a / a_after)).sqrt()
         x = a_after.sqrt() * clean + (1 - a_after - sigma.square()).clamp(min=0).sqrt() * noise
         if eta > 0:
@@ -141,6 +149,7 @@ def ddpm(
     schedule: Schedule,
     start: torch.Tensor,
     *,
+    clip: bool = False,
     generator: torch.Generator | None = None,
     progress: bool = False,
 ) -> torch.Tensor:
@@ -156,6 +165,8 @@ def ddpm(
     for k in _bar(reversed(range(len(schedule))), len(schedule), "sampling", progress):
         t = torch.full((len(x),), k, device=x.device)
         clean = schedule.clean_from(x, predict(x, t), t)
+        if clip:
+            clean = clean.clamp(-1, 1)
         beta, alpha, kept = schedule.betas[k], schedule.alphas[k], schedule.alpha_bars[k]
         x = (before[k].sqrt() * beta * clean + alpha.sqrt() * (1 - before[k]) * x) / (1 - kept)
         if k > 0:

@@ -89,7 +89,7 @@ class DisDiffConfig(Diffusion):
     ema: float = knob(0.999, _DECAY, "decay of the average of their weights, with which codes and samples are made")
     clip_norm: float = knob(1.0, (0.0, 1000.0, 0.1), "longest gradient; 0: not clipped")
     dis_weight: float = knob(
-        1.0, (0.0, 1000.0, 0.05), "lambda, weight of the disentangling loss; long runs: 0.01 to 0.05"
+        0.05, (0.0, 1000.0, 0.01), "lambda, weight of the disentangling loss; the authors: 0.05, MPI3D 0.01"
     )
     weight_space: str = knob("latent", WEIGHT_SPACES, "where the weight w measures the change of the picture")
     weight_quantile: float = knob(0.95, (0.01, 1.0, 0.01), "cut w at this quantile of the batch; 1: as in the code")

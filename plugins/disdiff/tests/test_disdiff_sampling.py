@@ -91,6 +91,20 @@ def test_a_walk_shows_each_step(schedule: Schedule) -> None:
     torch.testing.assert_close(*steps[-1])  # at the end the walk is at its own estimate
 
 
+def test_a_clipped_walk_stays_within_the_range_of_pictures() -> None:
+    """By hand: the estimate 2 is cut to 1, and the noise is what that estimate implies."""
+    schedule = Schedule(torch.tensor([0.1, 0.5]))  # abar: 0.9, 0.45
+    a = 0.45
+    start = torch.full((1, 1), 2 * a**0.5)
+    found = list(ddim_walk(lambda x, t: torch.zeros_like(x), schedule, start, 2, clip=True))
+    assert float(found[0][1]) == 1
+    implied = (2 * a**0.5 - a**0.5) / (1 - a) ** 0.5
+    assert float(found[0][0]) == pytest.approx(0.9**0.5 + 0.1**0.5 * implied, rel=1e-6)
+    assert float(found[1][0]) == 1
+    assert float(ddim(lambda x, t: torch.zeros_like(x), schedule, start, 2)) == pytest.approx(2)
+    assert float(ddpm(lambda x, t: torch.zeros_like(x), schedule, start, clip=True)) == pytest.approx(1)
+
+
 def test_nan_is_reported_with_what_to_do(schedule: Schedule) -> None:
     def spoilt(x: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
         noise = torch.zeros_like(x)

@@ -316,34 +316,36 @@ def test_the_verbs_of_the_toolkit_work(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_it_learns(tmp_path: Path) -> None:
-    """The smoke run, judged on one fixed set of images, times and noise.
+    """A short run on 600 pictures of 16x16, judged on one fixed set of images, times and noise.
 
-    Measured when this test was written (seed 0): see the margins. The fields must explain noise that the frozen model
-    does not, and with lambda > 0 the reading must tell which field was added more often than chance, and than with
-    lambda = 0.
+    The fields explain noise that the frozen model does not, and only the disentangling loss makes them nameable: the share
+    of fields that the reading names rightly was 0.46 with lambda = 0.3 and 0.26 without, after 300 steps of seed 0; chance
+    is 0.25.
     """
-    images = dt.load("shapes3d", size=16, sample=600)
-    below = fit("ddpm", tmp_path / "ddpm", images, steps=300)
-    rates = {}
-    for weight in (0.0, 4.0):
-        settings = on_top_of(below, steps=250, dis_weight=weight, lr=1e-3)
-        run = fit("disdiff", tmp_path / str(weight), images, **settings)
-        terms = judge(run, images, 480)
+    full = dt.load("shapes3d", size=32, sample=600)
+    images = dt.as_images(full["image"].coarsen(y=2, x=2).mean().values / 255)
+    below = fit("ddpm", tmp_path / "ddpm", images, steps=300, width=8, batch_size=32)
+    named = {}
+    for weight in (0.0, 0.3):
+        settings = on_top_of(below, steps=250, dis_weight=weight, ema=0.95)
+        terms = judge(fit("disdiff", tmp_path / str(weight), images, **settings), images, 2)
         gain = terms["frozen"] - terms["reconstruction"]
         assert float(gain.mean()) > 3 * float(gain.std()) / len(gain) ** 0.5
-        rates[weight] = float(terms["named"].mean())
-    error = (0.25 * 0.75 / 480) ** 0.5
-    assert rates[4.0] > 0.25 + 3 * error
-    assert rates[4.0] > rates[0.0] + 3 * error
+        named[weight] = float(terms["named"].mean())
+    error = (0.25 * 0.75 / 1200) ** 0.5
+    assert named[0.3] > 0.25 + 3 * error
+    assert named[0.3] > named[0.0] + 3 * error
 
 
-def judge(run: Run, images: xr.Dataset, count: int) -> dict[str, torch.Tensor]:
-    """Compute the terms with the averaged weights, on the first images."""
+def judge(run: Run, images: xr.Dataset, repeats: int) -> dict[str, torch.Tensor]:
+    """Compute the terms with the averaged weights, on each image with some draws of time, noise and field."""
     model: Any = run.model()
     model.encoder.load_state_dict(model.average["encoder"].state_dict())
     model.estimator.load_state_dict(model.average["estimator"].state_dict())
+    image = images_of(images)
     with torch.no_grad():
-        return vars(compute_terms(model, images_of(images)[:count], *draws(count), run.config))
+        found = [vars(compute_terms(model, image, *draws(len(image), seed=k), run.config)) for k in range(repeats)]
+    return {name: torch.cat([terms[name] for terms in found]) for name in found[0]}
 
 
 def images_of(images: xr.Dataset) -> torch.Tensor:

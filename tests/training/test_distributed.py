@@ -33,7 +33,7 @@ def test_two_processes_take_the_steps_of_one(tmp_path: Path) -> None:
         timeout=240,
     )
     assert done.returncode == 0, done.stderr
-    assert sorted(done.stdout.split("\n"))[-2:] == ["rank 0 of 2: finished", "rank 1 of 2: finished"]
+    assert all(f"rank {rank} of 2: finished" in done.stdout for rank in (0, 1))
 
     two = open_run(tmp_path / "two", two_devices.METHOD)
     one = fit(two_devices.METHOD, images(), folder=tmp_path / "one", device="cpu", **two_devices.OPTIONS)

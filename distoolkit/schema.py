@@ -287,9 +287,11 @@ def open(path: str | os.PathLike[str]) -> xr.Dataset:
 
 def _pixels(array: Any) -> Any:
     if not hasattr(array, "dtype") or not hasattr(array, "shape"):
-        array = np.asarray(array)
+        array = _array(array)
     if len(array.shape) == 3:
         array = np.asarray(array)[..., None]
+    if array.shape[0:1] == (0,):
+        raise DataError(f"there are no images: the shape is {tuple(array.shape)}; give at least one")
     if len(array.shape) != 4 or 0 in array.shape:
         raise DataError(f"images have shape {tuple(array.shape)}; give (sample, y, x) or (sample, y, x, channel)")
     if array.shape[-1] not in (1, 3):
@@ -302,6 +304,14 @@ def _pixels(array: Any) -> Any:
     if np.issubdtype(array.dtype, np.floating):
         return _to_bytes(np.asarray(array))
     raise DataError(f"images have dtype {array.dtype}; give uint8 in 0 to 255, or floats in 0 to 1")
+
+
+def _array(images: Any) -> npt.NDArray[Any]:
+    try:
+        return np.asarray(images)
+    except ValueError as error:
+        shapes = sorted({np.shape(image) for image in images})
+        raise DataError(f"the images are not of one size: {shapes}; resize or crop them first") from error
 
 
 def _to_bytes(array: npt.NDArray[Any]) -> npt.NDArray[Any]:

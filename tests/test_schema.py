@@ -35,7 +35,8 @@ def test_float_images_are_scaled_to_bytes():
     ("array", "message"),
     [
         (np.zeros((4, 4), np.uint8), r"shape \(4, 4\)"),
-        (np.zeros((0, 4, 4), np.uint8), r"shape \(0, 4, 4, 1\)"),
+        (np.zeros((0, 4, 4), np.uint8), r"no images: the shape is \(0, 4, 4, 1\)"),
+        ([np.zeros((4, 4), np.uint8), np.zeros((5, 4), np.uint8)], r"not of one size: \[\(4, 4\), \(5, 4\)\]"),
         (np.zeros((2, 3, 4, 4), np.uint8), "4 channels"),
         (np.zeros((2, 4, 4), np.int64), "dtype int64"),
         (np.full((2, 4, 4), np.nan), "2 images hold NaN"),

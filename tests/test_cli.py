@@ -164,7 +164,7 @@ def test_flags_reach_fit_as_the_config_has_them(toy: Method[Config], fitted: dic
     done = run(
         *("fit", "toy_method", "--data", "sprites", "--sample", 20, "-D", "size=32", "--seed", 3),
         *("--lr_critic", 0.25, "--no-bias", "--widths", "8,16", "--activation", "leaky_relu", "--size", 4),
-        *("--precision", "bf16-mixed", "--time-limit", 9.5, "--folder", "here"),
+        *("--precision", "bf16-mixed", "--time-limit", 9.5, "--checkpoint-every", 7, "--folder", "here"),
     )
     assert done.exit_code == 0, done.output
     images = fitted.pop("images")
@@ -176,6 +176,7 @@ def test_flags_reach_fit_as_the_config_has_them(toy: Method[Config], fitted: dic
         "precision": "bf16-mixed",
         "quick": False,
         "compile": False,
+        "checkpoint_every": 7,
         "time_limit": 9.5,
         "folder": Path("here"),
         "resume": False,
@@ -257,6 +258,15 @@ def test_data_options_are_read_as_numbers_words_or_text() -> None:
 def test_a_path_that_looks_like_a_number_stays_a_path(toy: Method[Config]) -> None:
     options = {o.name: o for o in flags._data_flags("folder")}
     assert options["option_path"].type is click.STRING
+
+
+def test_a_data_option_that_is_yes_or_no_is_a_switch() -> None:
+    (switch,) = (o for o in flags._data_flags("folder") if o.name == "option_skip_unreadable")
+    command = click.Command("fit", params=[switch, click.Option(["--folder"])])
+    given = command.make_context("fit", ["--skip-unreadable", "--folder", "here"]).params
+    assert given == {"option_skip_unreadable": True, "folder": "here"}
+    assert command.make_context("fit", ["--no-skip-unreadable"]).params["option_skip_unreadable"] is False
+    assert command.make_context("fit", []).params["option_skip_unreadable"] is None
 
 
 def test_lab_opens_the_first_tutorial_on_this_machine_only(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -60,6 +60,9 @@ def fit() -> None:
 @click.option("--compile", is_flag=True, help="Compile the model: slow to start, then faster.")
 @click.option("--folder", type=click.Path(path_type=Path), help="Where the run is written. [runs/METHOD-DATA-SEED-N]")
 @click.option("--resume", is_flag=True, help="Go on with the stopped run in --folder, with the settings it has.")
+@click.option(
+    "--checkpoint-every", type=click.INT, default=500, metavar="STEPS", help="A kill loses at most so much. [500]"
+)
 @click.option("--time-limit", type=click.FLOAT, metavar="SECONDS", help="Stop after so long; the run can be resumed.")
 def _fit(
     method: Method[Any],
@@ -77,7 +80,7 @@ def _fit(
 
     known = [s.name for s in configs.settings(method.config)]
     config = {name: rest[name] for name in known if rest[name] is not None}
-    how = {name: rest[name] for name in ("device", "quick", "compile", "time_limit")}
+    how = {name: rest[name] for name in ("device", "quick", "compile", "checkpoint_every", "time_limit")}
     options = {name: value for name, value in rest.items() if name not in known and name not in how}
     if resume:
         if folder is None:

@@ -203,9 +203,13 @@ def _data_flags(name: str) -> list[click.Option]:
 def _data_flag(data: str, option: Option) -> click.Option:
     from distoolkit.data.options import REQUIRED
 
+    flag = option.name.replace("_", "-")
+    if option.hint is bool:
+        help = f"Of {data} [{'yes' if option.default else 'no'}]"
+        return click.Option([f"--{flag}/--no-{flag}", _PREFIX + option.name], default=None, help=help)
     default = "required" if option.default is REQUIRED else str(option.default).lower()
     return click.Option(
-        [f"--{option.name.replace('_', '-')}", _PREFIX + option.name],
+        [f"--{flag}", _PREFIX + option.name],
         type=_data_type(option),
         default=None,
         help=f"Of {data}: {option.allowed} [{default}]",

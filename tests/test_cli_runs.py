@@ -106,6 +106,15 @@ def test_a_run_on_images_from_memory_asks_for_data(tmp_path: Path, tiny_images: 
     assert "'tiny'" in run("encode", tmp_path / "run", code=2).output
 
 
+def test_metrics_left_out_for_one_reason_share_a_line(tmp_path: Path, tiny_images: xr.Dataset) -> None:
+    made = dt.fit("pca", tiny_images, folder=tmp_path / "run", latents=2, progress=False)
+    made.save(dt.encode(made, tiny_images).drop_dims("factor"))
+    lines = [line for line in run("evaluate", made.folder).output.splitlines() if line.startswith("left out:")]
+    (factors,) = (line for line in lines if "needs true factors" in line)
+    assert "mig, " in factors
+    assert "dci, " in factors
+
+
 def test_a_run_stopped_by_the_time_limit_is_resumed_with_its_own_settings(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     flags = ("--quick", "--steps", 12, "--beta", 3, "--seed", 4, "--folder", folder)

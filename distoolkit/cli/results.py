@@ -75,11 +75,19 @@ def evaluate(
         print_json({"run": str(run), "data": latents.attrs.get("data"), "scores": values, "left_out": left_out})
     else:
         print_scores({"score": scores})
-        more = [name for name, why in left_out.items() if why == "not in the default panel"]
-        for name in left_out.keys() - set(more):
-            click.echo(f"left out: {name}: {left_out[name]}")
-        if more:
-            click.echo(f"more, if asked for by --metric: {', '.join(more)}")
+        _echo_left_out(left_out)
+
+
+def _echo_left_out(left_out: dict[str, str]) -> None:
+    """Say which metrics gave no score: one line for each reason, as most share theirs."""
+    names: dict[str, list[str]] = {}
+    for name, why in left_out.items():
+        names.setdefault(why, []).append(name)
+    more = names.pop("not in the default panel", [])
+    for why, those in names.items():
+        click.echo(f"left out: {', '.join(those)}: {why}")
+    if more:
+        click.echo(f"more, if asked for by --metric: {', '.join(more)}")
 
 
 @click.command(cls=DataCommand)

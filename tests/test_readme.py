@@ -9,6 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
+
+from distoolkit import registry
+from distoolkit.cli import cli
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -47,6 +51,18 @@ def test_the_shell_lines_of_the_readme_run(tmp_path):
             )
             assert done.returncode == 0, f"{line}\n{done.stdout[-1000:]}\n{done.stderr[-3000:]}"
     assert (tmp_path / "runs/first/weights.safetensors").exists()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: os.path.relpath(p, ROOT))
+def test_every_fit_line_of_a_page_is_one_that_the_command_line_takes(page: str, monkeypatch: pytest.MonkeyPatch):
+    def refuse(*args: object, **kwargs: object) -> None:
+        raise AssertionError("parsed: nothing is loaded or trained here")
+
+    monkeypatch.setattr("distoolkit.cli.fitting.load_images", refuse)
+    for line in re.findall(r"^ *distoolkit (fit [a-z].*)$", (ROOT / page).read_text(), flags=re.M):
+        if line.split()[1] in registry.methods():  # not the method that the guide has the reader write
+            done = CliRunner().invoke(cli, line.split())
+            assert isinstance(done.exception, AssertionError), f"distoolkit {line}\n{done.output}"
 
 
 def test_the_make_targets_of_the_readme_exist_and_ci_runs_its_test_command():

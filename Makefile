@@ -5,6 +5,8 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 export OMP_NUM_THREADS ?= $(shell nproc 2>/dev/null || echo 2)
+# threads that wait must not spin: on a busy machine that costs torch more than ten times its own work
+export OMP_WAIT_POLICY ?= PASSIVE
 
 .PHONY: demo lab test lint unit notebooks browser bench clean
 

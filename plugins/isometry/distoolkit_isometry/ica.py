@@ -77,7 +77,7 @@ def independent(white: Array, contrast: str = "cumulants", restarts: int = 8, se
     if some is not white:
         best = rotate(white, best)
     agreement = float((scores >= scores.max() * (1 - 1e-3)).mean())
-    return Independent(best, negentropy(white @ best), gaussian_threshold(len(white), latents), agreement)
+    return Independent(best, negentropy(white @ best), gaussian_threshold(len(white)), agreement)
 
 
 def negentropy(components: Array) -> Array:
@@ -86,14 +86,14 @@ def negentropy(components: Array) -> Array:
     return np.asarray(skewness**2 / 12 + kurtosis**2 / 48)
 
 
-def gaussian_threshold(count: int, latents: int) -> float:
+def gaussian_threshold(count: int) -> float:
     """Return the negentropy below which a component looks Gaussian.
 
-    2 N times the negentropy is the Jarque-Bera statistic, chi-squared with 2 degrees of freedom for one Gaussian
-    sample. The rotation picks the largest of many, so the limit grows with d (simulated: fewer than 5 % of white
-    Gaussian codes have a component above it, for 2 to 8 dimensions).
+    2 N times the negentropy is the Jarque-Bera statistic, chi-squared with 2 degrees of freedom for a Gaussian
+    sample. Of two white Gaussian components the rotation makes one look as far from it as it can; in simulations
+    with 500 and 3000 points that one stayed below 12 in 95 % of all cases.
     """
-    return max(LEAST_NEGENTROPY, (6 + 6 * latents) / (2 * count))
+    return max(LEAST_NEGENTROPY, 12 / (2 * count))
 
 
 def jacobi(white: Array, start: Array) -> Array:

@@ -21,7 +21,7 @@ from distoolkit_isometry.turn import independent_turn
 CHUNK = 4096
 
 
-def recode(latents: xr.Dataset, method: str = "hessian", *, seed: int = 0, **settings: Any) -> xr.Dataset:
+def recode(codes: xr.Dataset, /, method: str = "hessian", *, seed: int = 0, **settings: Any) -> xr.Dataset:
     """Look for independent factors in a code that another method has found.
 
     The code takes the place of the pixels: where a wide code (an autoencoder's, or features of a large network) lies
@@ -30,7 +30,7 @@ def recode(latents: xr.Dataset, method: str = "hessian", *, seed: int = 0, **set
 
     Parameters
     ----------
-    latents
+    codes
         What `distoolkit.encode` gives.
     method
         ``"hessian"``, or ``"ica"`` for a rotation of the code alone.
@@ -53,23 +53,23 @@ def recode(latents: xr.Dataset, method: str = "hessian", *, seed: int = 0, **set
     DataError
         A code with too few different points, or in several pieces.
     """
-    schema.check(latents, "latents")
+    schema.check(codes, "latents")
     if method not in ("hessian", "ica"):
         raise ConfigError(f"method = {method!r} is not allowed: give 'hessian' or 'ica'")
     config = configs.configure(HessianICAConfig(), **settings)
-    code = latents["code"].values.astype(np.float64)
+    code = codes["code"].values.astype(np.float64)
     found = _by_charts(code, config, seed) if method == "hessian" else _by_turn(code, config, seed)
-    kept = latents.drop_dims("latent").drop_vars("reconstruction_mse", errors="ignore")
-    recoded = schema.as_latents(found, name=str(latents.attrs.get("data", "array")))
-    recoded = kept.merge(recoded[["code", "latent", "unit"]].assign_coords(sample=latents["sample"]))
-    recoded.attrs = {name: value for name, value in latents.attrs.items() if name not in ("created", "run")}
-    before = latents.attrs.get("method", "code")
+    kept = codes.drop_dims("latent").drop_vars("reconstruction_mse", errors="ignore")
+    recoded = schema.as_latents(found, name=str(codes.attrs.get("data", "array")))
+    recoded = kept.merge(recoded[["code", "latent", "unit"]].assign_coords(sample=codes["sample"]))
+    recoded.attrs = {name: value for name, value in codes.attrs.items() if name not in ("created", "run")}
+    before = codes.attrs.get("method", "code")
     return schema.stamp(
         recoded,
         "latents",
         method=f"{before} > {'hessian_ica' if method == 'hessian' else 'ica'}",
         recoded=configs.as_json(config),
-        recoded_from=str(latents.attrs.get("run", "")),
+        recoded_from=str(codes.attrs.get("run", "")),
     )
 
 

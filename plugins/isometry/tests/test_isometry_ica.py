@@ -110,8 +110,8 @@ def test_one_gaussian_factor_is_allowed(match):
 
 
 def test_the_threshold_falls_with_the_sample_and_stays_above_a_floor():
-    assert gaussian_threshold(100, 2) == 0.09
-    assert gaussian_threshold(10**6, 2) == 0.003
+    assert gaussian_threshold(100) == 0.06
+    assert gaussian_threshold(10**6) == 0.003
 
 
 def test_dependent_components_are_noticed():

@@ -54,6 +54,18 @@ def test_a_run_stopped_at_any_step_resumes_to_the_same_weights_and_history(train
         assert (np.diff(resumed.history["seconds"]) > 0).all()
 
 
+def test_kernels_in_another_memory_layout_resume_too(train: Any, begin: Any) -> None:
+    """A fused optimiser walks the weights and its own averages side by side in memory."""
+    colour = schema.as_images(np.random.default_rng(0).integers(0, 256, (48, 16, 16, 3), dtype=np.uint8))
+    whole = train("whole", images=colour)
+    session = begin("stopped", images=colour)
+    for progress in session:
+        if progress.step == 15:
+            session.stop()
+    session.finish()
+    assert same(weights(train("stopped", images=colour, resume=True)), weights(whole))
+
+
 def test_the_test_would_notice_lost_randomness(train: Any, begin: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Otherwise the two tests above could not fail for what they are there for."""
     whole = train("whole")

@@ -75,7 +75,7 @@ def _training_faults(method: Method[Any], images: xr.Dataset, config: dict[str, 
             for _ in rehearse(dataclasses.replace(method, trainer=trainer), images, device=DEVICE, **config):
                 steps += 1
     except Exception as error:
-        if isinstance(error, WaitsForDeviceError) and loops and not loops[0]._pending:
+        if isinstance(error, WaitsForDeviceError) and loops and not loops[0].pending:
             return  # between two steps a trainer may look at its results; what it then does cannot be foreseen here
         yield f"off the CPU, training fails after {steps} steps: {one_line(error)}"
 

@@ -108,7 +108,8 @@ class Run:
 
         path = self.folder / "weights.safetensors"
         if not path.exists():
-            raise RunError(f"{self.folder} has no weights: the run is {self.status}; fit(..., resume=True) finishes it")
+            remedy = "they were removed: fit it again" if self.status == "finished" else "fit(..., resume=True) goes on"
+            raise RunError(f"{self.folder} has no weights, the run is {self.status}; {remedy}")
         with torch.random.fork_rng(devices=[]):
             module: torch.nn.Module = registry.resolve(self.method.model)(self.config, self.spec)
         try:

@@ -104,8 +104,11 @@ def test_tied_weights_are_saved(make: Any) -> None:
 
 
 def test_a_run_without_weights_says_so(make: Any) -> None:
-    with pytest.raises(RunError, match=r"run has no weights: the run is running; fit\(..., resume=True\) finishes it"):
-        make().model()
+    run = make()
+    with pytest.raises(RunError, match=r"run has no weights, the run is running; fit\(..., resume=True\) goes on"):
+        run.model()
+    with pytest.raises(RunError, match="the run is finished; they were removed: fit it again"):
+        run.mark("finished").model()
 
 
 @pytest.mark.parametrize("damage", ["other sizes", "other names", "half a file"])

@@ -59,6 +59,8 @@ def load(
 def _only_images(path: Path) -> str:
     shapes = files.npz_shapes(path)
     likely = [key for key, shape in shapes.items() if len(shape) in (3, 4)]
+    if not shapes:
+        raise DataError(f"{path} holds no plain array: pickled objects are not read. Save it again as uint8 or float")
     if len(likely) != 1:
         raise DataError(f"{path} holds {shapes}: say which array holds the images with key=")
     return likely[0]

@@ -97,3 +97,9 @@ def test_an_array_that_is_no_images_is_refused(tmp_path):
     np.save(tmp_path / "b.npy", np.zeros((4, 8, 8, 2), dtype=np.uint8))
     with pytest.raises(DataError, match="2 channels"):
         load(tmp_path / "b.npy")
+
+
+def test_an_archive_of_pickled_objects_only_says_so(tmp_path):
+    np.savez(tmp_path / "objects.npz", images=np.array([{}], dtype=object))
+    with pytest.raises(DataError, match="holds no plain array: pickled objects are not read"):
+        load(tmp_path / "objects.npz")

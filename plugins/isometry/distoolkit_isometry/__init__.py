@@ -90,7 +90,7 @@ class AutoencoderConfig:
 class IsometricAEConfig(AutoencoderConfig):
     """Settings of the isometric autoencoder."""
 
-    isometry: float = knob(1.0, (0.0, 10_000.0, 0.1), "weight of the isometry term")
+    isometry: float = knob(10.0, (0.0, 10_000.0, 0.5), "weight of the isometry term; too small, the code may fold")
     form: str = knob("jacobian", ("jacobian", "scaled", "pairs"), "lengths 1, lengths equal, or pairs of near images")
     pseudo_inverse: float = knob(0.0, (0.0, 10_000.0, 0.1), "weight of the encoder's isometry")
 

@@ -103,15 +103,17 @@ def hessian_ica(
         Values that are not finite, too few points, or points that fall into separate pieces.
     """
     _check(points)
-    size = neighbours or usual_neighbours(latents)
+    given, size = len(points), neighbours or usual_neighbours(latents)
     first, _ = distinct(points)
-    _check_counts(len(points), len(first), latents, size)
-    subspace = principal_subspace(points[first], components, seed)
+    _check_counts(given, len(first), latents, size)
+    if len(first) < len(points):
+        points = points[first]
+    subspace = principal_subspace(points, components, seed)
     if subspace.basis.shape[1] < latents:
         raise DataError(
             f"{latents} latents, but the points span only {subspace.basis.shape[1]} dimensions: ask for fewer latents"
         )
-    coordinates = subspace.project(points[first]).astype(np.float64)
+    coordinates = subspace.project(points).astype(np.float64)
     keep, around, null, ica = _solve(coordinates, size, latents, ridge, contrast, restarts, seed)
     coordinates = coordinates[keep]
     local = locality(coordinates, around)
@@ -123,7 +125,7 @@ def hessian_ica(
     found = Solution(
         first[keep], coordinates, around, code, units[order], subspace, local, null, _reordered(ica, order, signs), ()
     )
-    return _with_doubts(found, len(points), len(first), size)
+    return _with_doubts(found, given, len(first), size)
 
 
 def _solve(
@@ -172,7 +174,7 @@ def edge_scale(points: Array, neighbours: Index, code: Array) -> Array:
 def _check(points: Array) -> None:
     if points.ndim != 2 or 0 in points.shape:
         raise DataError(f"points have shape {points.shape}; give (N, D)")
-    if not np.isfinite(points).all():
+    if not np.isfinite(np.vdot(points, points)):
         raise DataError(f"{int((~np.isfinite(points)).any(axis=1).sum())} of {len(points)} points hold NaN or infinity")
 
 

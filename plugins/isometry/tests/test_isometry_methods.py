@@ -11,7 +11,6 @@ import torch
 import xarray as xr
 from distoolkit_isometry import (
     HessianICAConfig,
-    IsometryWarning,
     isometry_report,
     pictures,
     recode,

@@ -98,7 +98,17 @@ class Playground(w.VBox):
         self._first_scores()
         for slider in self.sliders.values():
             slider.observe(self._move, "value")
-        self.reset.on_click(lambda _: self._undo())
+        self.reset.on_click(lambda _: self.set())
+
+    def set(self, **damage: Any) -> None:
+        """Set all sliders at once, those that are not named to no fault, and compute every score."""
+        chosen = configure(Damage(), **damage)
+        self._listening = False
+        for name, slider in self.sliders.items():
+            slider.value = getattr(chosen, name)
+        self._listening = True
+        self._move(None)
+        self.settle()
 
     def settle(self) -> None:
         """Compute now what would be computed when the slider rests."""
@@ -168,13 +178,6 @@ class Playground(w.VBox):
     def _take(self, name: str, found: xr.Dataset) -> None:
         for score, value in zip(found["metric"].values.tolist(), found["score"].values.tolist(), strict=True):
             self.scores[score], self._belongs[score] = value, name
-
-    def _undo(self) -> None:
-        self._listening = False
-        for setting in settings(Damage):
-            self.sliders[setting.name].value = setting.default
-        self._listening = True
-        self._move(None)
 
     def _entered(self) -> dict[str, Any]:
         return {name: slider.value for name, slider in self.sliders.items()}

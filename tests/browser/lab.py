@@ -183,6 +183,15 @@ def notebook(*cells: str) -> dict[str, Any]:
     }
 
 
+def not_yet_run(path: Path) -> dict[str, Any]:
+    """Read a stored notebook without its outputs and numbers, by which `Notebook.run_all` sees what has run."""
+    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    for cell in content["cells"]:
+        if cell["cell_type"] == "code":
+            cell |= {"outputs": [], "execution_count": None}
+    return content
+
+
 def _wait_for(lab: Lab, server: subprocess.Popen[bytes], log: Path) -> None:
     end = time.monotonic() + TIMEOUT
     while time.monotonic() < end:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ import pytest
 pytest.importorskip("jupyterlab")
 pytest.importorskip("playwright")
 
-from tests.browser.lab import Lab, notebook, serving
+from tests.browser.lab import Lab, not_yet_run, notebook, serving
 
 pytestmark = pytest.mark.browser
 QUICKSTART = Path(__file__).parents[2] / "notebooks" / "1_quickstart.ipynb"
@@ -35,7 +34,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     root, work = tmp_path_factory.mktemp("root"), tmp_path_factory.mktemp("work")
     (root / "widgets.ipynb").write_text(json.dumps(notebook(*WIDGETS)), encoding="utf-8")
     if QUICKSTART.exists():
-        shutil.copy(QUICKSTART, root / "quickstart.ipynb")
+        (root / "quickstart.ipynb").write_text(json.dumps(not_yet_run(QUICKSTART)), encoding="utf-8")
     with serving(root, work) as running:
         yield running
 

@@ -88,6 +88,18 @@ def test_what_takes_long_waits_until_the_slider_rests(
     asyncio.run(drag())
 
 
+def test_all_sliders_can_be_set_at_once(ground: Playground, latents: xr.Dataset) -> None:
+    seen: list[Any] = []
+    ground.observe(lambda change: seen.append(change["new"]), "damage")
+    ground.set(rotation=30, copies=2)
+    ground.set(noise=1)
+    assert [(d["rotation"], d["copies"], d["noise"]) for d in seen] == [(30, 2, 0), (0, 0, 1)]
+    assert ground.scores == expected(latents, noise=1.0)
+    with pytest.raises(UnknownNameError, match="'noise'"):
+        ground.set(noises=1)
+    assert ground.sliders["noise"].value == 1
+
+
 def test_settle_does_not_wait(ground: Playground, latents: xr.Dataset) -> None:
     async def move() -> None:
         ground._seconds = dict.fromkeys(METRICS, 1.0)

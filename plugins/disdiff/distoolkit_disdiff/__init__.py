@@ -129,8 +129,8 @@ DISDIFF: Method[DisDiffConfig] = Method(
             "the weight w is cut at the 0.95 quantile of the batch by default (weight_quantile=1 leaves it as in the "
             "code)",
             "all pictures start from one x_T unless another is given; the authors' code draws a new one for each",
-            "on pixels, a walk from noise that was drawn keeps its estimates of x0 within [-1, 1]; the authors' code works "
-            "on latent maps and has no such bound",
+            "on pixels, a walk from drawn noise keeps its estimates of x0 within [-1, 1]; the authors' code works on "
+            "latent maps and has no such bound",
             _OURS,
         ),
     ),

@@ -318,9 +318,9 @@ def test_the_verbs_of_the_toolkit_work(tmp_path: Path) -> None:
 def test_it_learns(tmp_path: Path) -> None:
     """A short run on 600 pictures of 16x16, judged on one fixed set of images, times and noise.
 
-    The fields explain noise that the frozen model does not, and only the disentangling loss makes them nameable: the share
-    of fields that the reading names rightly was 0.46 with lambda = 0.3 and 0.26 without, after 300 steps of seed 0; chance
-    is 0.25.
+    The fields explain noise that the frozen model does not, and only the disentangling loss makes them nameable: the
+    share of fields that the reading names rightly was 0.46 with lambda = 0.3 and 0.26 without, after 300 steps of seed
+    0; chance is 0.25.
     """
     full = dt.load("shapes3d", size=32, sample=600)
     images = dt.as_images(full["image"].coarsen(y=2, x=2).mean().values / 255)

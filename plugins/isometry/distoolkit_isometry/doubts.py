@@ -1,6 +1,6 @@
 """What speaks against a code: one check for each assumption, one sentence for each that looks broken.
 
-The thresholds are ours; the README shows the measurements behind them.
+The thresholds are ours.
 """
 
 from __future__ import annotations

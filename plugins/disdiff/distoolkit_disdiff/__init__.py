@@ -126,6 +126,7 @@ DISDIFF: Method[DisDiffConfig] = Method(
             "the "
             "estimator alone",
             "N = 6 units as in the authors' configurations; EncDiff, by the same first author, says 20",
+            "gradients are clipped to norm 1 by default (clip_norm=0 leaves them, as in the code)",
             "the weight w is cut at the 0.95 quantile of the batch by default (weight_quantile=1 leaves it as in the "
             "code)",
             "all pictures start from one x_T unless another is given; the authors' code draws a new one for each",

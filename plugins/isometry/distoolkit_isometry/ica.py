@@ -82,7 +82,8 @@ def independent(white: Array, contrast: str = "cumulants", restarts: int = 8, se
 
 def negentropy(components: Array) -> Array:
     """Edgeworth approximation of the distance from a Gaussian, for columns of mean 0 and variance 1 (Comon 1994)."""
-    skewness, kurtosis = (components**3).mean(axis=0), (components**4).mean(axis=0) - 3
+    squares = components * components  # a general power is ten times as slow
+    skewness, kurtosis = (squares * components).mean(axis=0), (squares * squares).mean(axis=0) - 3
     return np.asarray(skewness**2 / 12 + kurtosis**2 / 48)
 
 

@@ -35,10 +35,13 @@ def connected(points: Array, size: int) -> tuple[Index, Index]:
     DataError
         The points stay in pieces, whatever is done.
     """
-    inside = np.flatnonzero(~outliers(points, nearest(points, size)))
+    around = nearest(points, size)
+    off = outliers(points, around)
+    inside = np.flatnonzero(~off)
     points = points[inside]
     for width in range(size, min(MOST_GROWTH * size, len(points) // 2) + 1, max(1, size // 2)):
-        around = nearest(points, width)
+        if width > size or off.any():
+            around = nearest(points, width)
         label = pieces(around)
         sizes = np.bincount(label)
         if len(sizes) == 1:

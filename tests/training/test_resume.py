@@ -290,6 +290,6 @@ def test_a_run_killed_before_its_first_checkpoint_can_be_opened(begin: Any) -> N
     next(session)
     run = open_run(session.run.folder, toys.method())
     assert run.status == "running"
-    with pytest.raises(RunError, match=r"no weights: the run is running; fit\(..., resume=True\) finishes it"):
+    with pytest.raises(RunError, match=r"no weights, the run is running; fit\(..., resume=True\) goes on"):
         run.model()
     session.finish()

@@ -46,7 +46,7 @@ _HOME = {
     "hookimpl": "hookspecs",
 }
 # `metrics` is both a folder and a verb: calling the module lists the installed metrics
-_MODULES = ("contract", "data", "metrics", "nn", "schema", "testing", "training", "views", "widgets")
+_MODULES = ("cards", "contract", "data", "metrics", "nn", "schema", "testing", "training", "views", "widgets")
 
 __all__ = ["__version__", *_HOME, *_MODULES]
 
@@ -64,7 +64,7 @@ def __dir__() -> list[str]:
 
 
 if TYPE_CHECKING:
-    from distoolkit import contract, data, metrics, nn, schema, testing, training, views, widgets
+    from distoolkit import cards, contract, data, metrics, nn, schema, testing, training, views, widgets
     from distoolkit.config import knob
     from distoolkit.contract import DataSource, Fidelity, ImageSpec, Method, Metric, Panel, Paper, Unit
     from distoolkit.dashboards import dashboard

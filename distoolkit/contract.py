@@ -122,6 +122,9 @@ class Method(Generic[C]):
         Pictures and controls that only this method has: name -> ``(run, images) -> displayable``.
     fidelity
         What it was built from and where it differs.
+    card
+        ``(seeds, folder) -> Iterator[distoolkit.cards.Row]``: measures the method over seeds, beside itself with its
+        idea switched off; `distoolkit.cards.compare` does it for most. Its package keeps the result as ``card.csv``.
     api
         The version of this contract that it was written for.
     """
@@ -135,6 +138,7 @@ class Method(Generic[C]):
     trainer: Ref
     fidelity: Fidelity
     widgets: Mapping[str, Ref] = field(default_factory=lambda: MappingProxyType({}))
+    card: Ref | None = None
     api: int = API
 
 

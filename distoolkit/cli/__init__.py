@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from distoolkit import __version__
-from distoolkit.cli import demo, fitting, jupyter, listing, results, sharing
+from distoolkit.cli import cards, demo, fitting, jupyter, listing, results, sharing
 from distoolkit.contract import DistoolkitError
 
 
@@ -61,6 +61,7 @@ for _command in (
     results.encode,
     results.evaluate,
     results.traverse,
+    cards.card,
     sharing.report,
     sharing.dashboard,
 ):

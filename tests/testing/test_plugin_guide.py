@@ -49,7 +49,7 @@ def installed(site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> It
 def test_the_guide_has_every_file_that_it_names() -> None:
     assert set(FILES) == {
         "pyproject.toml",
-        *(f"distoolkit_sparse/{name}.py" for name in ("__init__", "model", "training", "extras")),
+        *(f"distoolkit_sparse/{name}.py" for name in ("__init__", "model", "training", "card", "extras")),
         "tests/test_sparse.py",
     }
     assert len(SCRIPTS) == 2
@@ -70,6 +70,13 @@ def test_its_scripts_run(installed: Path, capsys: pytest.CaptureFixture[str]) ->
         exec(compile(script, "plugins/README.md", "exec"), names)
     assert re.search(r"\[[0-4]\.\]", capsys.readouterr().out)
     assert names["run"].status == "finished"  # type: ignore[attr-defined]
+
+
+def test_its_card_names_settings_that_exist(installed: Path) -> None:
+    record = registry.find("methods", "sparse_autoencoder")
+    assert callable(registry.resolve(record.card))
+    arms = sys.modules["distoolkit_sparse.card"].ARMS
+    assert [configure(registry.find("methods", m).config, **s).sparsity for m, s in arms.values()] == [0.1, 0.0]
 
 
 def test_listing_it_imports_no_torch(installed: Path) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from distoolkit import hookspecs, registry
+from distoolkit.config import configure
 from distoolkit.training import Loop
 
 GUIDE = (Path(__file__).parents[2] / "plugins" / "README.md").read_text()

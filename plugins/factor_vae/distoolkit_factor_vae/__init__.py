@@ -42,6 +42,7 @@ METHOD = Method(
     quick=Config(latents=6, steps=150, batch_size=32, width=8, discriminator_width=64, discriminator_layers=3),
     model="distoolkit_factor_vae.model:build",
     trainer="distoolkit_factor_vae.training:train",
+    card="distoolkit_factor_vae.card:rows",
     widgets={"discriminator": "distoolkit_factor_vae.pictures:discriminator"},
     fidelity=Fidelity(
         source="paper",

@@ -36,6 +36,7 @@ METHOD = Method(
     quick=Config(latents=4, steps=4),
     model="distoolkit_pca.model:PCA",
     trainer="distoolkit_pca.training:train",
+    card="distoolkit_pca.card:rows",
     widgets={
         "eigenimages": "distoolkit_pca.pictures:eigenimages",
         "explained variance": "distoolkit_pca.pictures:explained_variance",

@@ -40,6 +40,8 @@ def bars(shown: bool) -> Iterator[Callable[[Progress], None]]:
     """Show one progress bar for each stage; yield the function that takes each `Progress`."""
     from tqdm.auto import tqdm
 
+    # a log keeps every line that a screen would overwrite
+    watched = sys.stderr.isatty() or "ipykernel" in sys.modules
     bar: Any = None
     before: Progress | None = None
 
@@ -48,7 +50,13 @@ def bars(shown: bool) -> Iterator[Callable[[Progress], None]]:
         if before is None or before.stage != done.stage:
             if bar is not None:
                 bar.close()
-            bar = tqdm(total=done.stage_steps, initial=done.stage_step - 1, desc=done.stage, unit="step")
+            bar = tqdm(
+                total=done.stage_steps,
+                initial=done.stage_step - 1,
+                desc=done.stage,
+                unit="step",
+                mininterval=0.1 if watched else 10,
+            )
         bar.update()
         if before is None or before.values is not done.values:
             bar.set_postfix({name: f"{value:.4g}" for name, value in done.values.items()}, refresh=False)

@@ -71,6 +71,7 @@ def test_bars_are_shown_for_each_stage_and_end_whole(train: Any, capsys: pytest.
     assert {line.split(":")[0] for line in ends} == {"first", "second"}
     assert "12/12" in next(line for line in ends if line.startswith("first"))
     assert "loss=" in ends[-1]
+    assert len(lines) <= 6, "a log gets no line for every step"
 
 
 def test_progress_off_is_silent(train: Any, capsys: pytest.CaptureFixture[str]) -> None:

@@ -73,7 +73,7 @@ def _method(name: str, summary: str, paper: Paper, quick: VAEConfig, deviations:
         quick=quick,
         model="distoolkit_beta_vae.model:build",
         trainer=f"distoolkit_beta_vae.training:{name}",
-        card="distoolkit_beta_vae.card:rows",
+        card=None if name == "annealed_vae" else "distoolkit_beta_vae.card:rows",
         widgets={
             "kl per latent": "distoolkit_beta_vae.pictures:kl_per_latent",
             "loss terms": "distoolkit_beta_vae.pictures:loss_terms",

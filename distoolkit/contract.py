@@ -60,6 +60,10 @@ class PluginWarning(UserWarning):
     """One plugin was left out; everything else goes on."""
 
 
+class MethodWarning(UserWarning):
+    """A method has found something in the images that makes its result doubtful; plugins derive their own from it."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Paper:
     """Where a method, metric or data set comes from."""

@@ -8,7 +8,7 @@ from distoolkit import registry
 from distoolkit.testing import check_method
 
 
-@pytest.mark.filterwarnings("ignore::UserWarning")  # a method may warn of what it finds in the images
+@pytest.mark.filterwarnings("ignore::distoolkit.contract.MethodWarning")  # what a method finds in the images
 @pytest.mark.parametrize("name", registry.methods())
 def test_the_method_keeps_the_contract(name: str) -> None:
     check_method(name)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from distoolkit.contract import MethodWarning
 from distoolkit_isometry.dimension import Locality
 from distoolkit_isometry.ica import Independent
 from distoolkit_isometry.neighbours import Array
@@ -18,7 +19,7 @@ OFF_TANGENT = 0.1
 DEPENDENT = 0.15
 
 
-class IsometryWarning(UserWarning):
+class IsometryWarning(MethodWarning):
     """An assumption of the theory looks broken on these data; the code may not show the factors."""
 
 

@@ -14,6 +14,7 @@ from scipy.spatial import cKDTree
 Array = NDArray[np.floating]
 
 KD_TREE_DIMS = 16  # above this a kd-tree prunes little, and whole rows of distances by BLAS are faster
+THIN = 64  # entries of a point that are looked at first for duplicates
 SMALL_DIMS = 300  # up to here the covariance matrix is decomposed whole
 
 
@@ -99,13 +100,20 @@ def distinct(points: NDArray[Any]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     member
         (N,) the group that each point belongs to.
     """
-    # 64-bit hashes: that two of 100,000 different points agree has a chance of 3e-10, and would cost one point
-    keys = np.array([hash(row.tobytes()) for row in points])
+    thinned = np.ascontiguousarray(points[:, :: -(-points.shape[1] // THIN)])
+    keys = _hashes(thinned)
+    if len(np.unique(keys)) < len(points):  # equal there: now the whole rows decide
+        keys = _hashes(points)
     _, first, member = np.unique(keys, return_index=True, return_inverse=True)
     order = np.argsort(first)
     rank = np.empty_like(order)
     rank[order] = np.arange(len(order))
     return first[order], rank[member.ravel()]
+
+
+def _hashes(rows: NDArray[Any]) -> NDArray[np.int64]:
+    """64-bit hashes: that two of 100,000 different rows agree has a chance of 3e-10, and would cost one point."""
+    return np.array([hash(row.tobytes()) for row in rows])
 
 
 def nearest(points: Array, count: int) -> NDArray[np.intp]:

@@ -179,6 +179,15 @@ def test_duplicates_are_merged_in_order():
     assert member.tolist() == [0, 1, 0, 2, 1]
 
 
+def test_wide_points_that_differ_in_one_entry_stay_apart():
+    """Only some entries are looked at first; the whole rows decide."""
+    points = np.zeros((3, 1000), np.float32)
+    points[1, 999] = 1
+    first, member = distinct(points)
+    np.testing.assert_array_equal(first, [0, 1])
+    np.testing.assert_array_equal(member, [0, 1, 0])
+
+
 def test_pieces_are_numbered_by_size():
     points = np.concatenate([np.zeros((5, 1)), np.full((9, 1), 50.0)]) + np.arange(14)[:, None] * 0.1
     assert pieces(nearest(points, 3)).tolist() == [1] * 5 + [0] * 9

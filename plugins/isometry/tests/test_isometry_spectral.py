@@ -104,32 +104,6 @@ def test_gaussian_factors_are_found_up_to_a_rotation_and_reported(r2):
     assert any("look Gaussian" in s for s in said)
 
 
-def test_a_narrow_factor_is_reported():
-    generator = np.random.default_rng(0)
-    x, y, s = generator.uniform(12, 24, 2000), generator.uniform(12, 24, 2000), generator.uniform(2.65, 2.85, 2000)
-    at = np.arange(36) + 0.5
-    across = np.exp(-((at - x[:, None]) ** 2) / (2 * s[:, None] ** 2))
-    down = np.exp(-((at - y[:, None]) ** 2) / (2 * s[:, None] ** 2))
-    _, said = doubts_of((across[:, None, :] * down[:, :, None]).reshape(2000, -1), 3)
-    assert any("eigengap" in s or "not independent" in s for s in said)
-
-
-def test_a_grid_is_reported():
-    points, _ = picture_points("sprite_curved", sample=1500)
-    generator = np.random.default_rng(0)
-    repeated = points[generator.integers(0, 400, 1500)]
-    found, said = doubts_of(repeated, 2)
-    assert len(found.index) <= 400
-    assert any("exact duplicates" in s for s in said)
-
-
-def test_a_circle_is_reported():
-    angle = np.random.default_rng(0).uniform(0, 2 * np.pi, 1500)
-    points = np.stack([np.cos(angle), np.sin(angle)], axis=1)
-    _, said = doubts_of(points, 1)
-    assert any("eigengap" in s for s in said)
-
-
 @pytest.mark.parametrize("latents", [1, 3])
 def test_a_wrong_number_of_latents_is_reported(latents, make_roll):
     points, _ = make_roll(1200)

@@ -54,6 +54,9 @@ def test_encode_takes_other_images_and_writes_them_elsewhere(fitted: Path, tmp_p
     latents = dt.schema.open(out)
     assert latents.sizes["sample"] == 30
     assert dt.open_run(fitted).open("latents").sizes["sample"] == 200
+    run("encode", fitted, "--data", "sprites", "--size", 32, "--sample", 20)
+    assert dt.schema.open(fitted / "latents-sprites.nc").sizes["sample"] == 20
+    assert dt.open_run(fitted).open("latents").sizes["sample"] == 200
 
 
 def test_evaluate_prints_and_saves_the_scores(fitted: Path) -> None:

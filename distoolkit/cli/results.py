@@ -22,7 +22,11 @@ _RUN = click.argument("run", type=click.Path(path_type=Path))
 @_RUN
 @images_flags
 @device_flag
-@click.option("--out", type=click.Path(path_type=Path), help="A .nc or .zarr to write. [latents.nc in the run]")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    help="A .nc or .zarr to write. [in the run: latents.nc, or latents-DATA.nc for other images than its own]",
+)
 def encode(
     run: Path, data: str | None, data_option: tuple[str, ...], device: str, out: Path | None, **options: Any
 ) -> None:
@@ -36,6 +40,8 @@ def encode(
     fitted = open_run(run)
     images = images_of(fitted, data, data_option, options)
     latents = encoding.encode(fitted, images, device=device, progress=True)
+    if out is None and images.attrs["data_hash"] != fitted.record["data_hash"]:
+        out = fitted.folder / f"latents-{images.attrs['data']}.nc"  # latents.nc stays that of the run's own images
     path = schema.save(latents, out) if out else fitted.save(latents)
     sizes = latents["code"].sizes
     click.echo(f"{sizes['sample']} images, {sizes['latent']} latents: {path}")

@@ -1,4 +1,4 @@
-"""The two covariances and the penalty on them (Kumar et al. 2018, section 3)."""
+"""The two covariances and the penalty on them (Kumar et al. 2018)."""
 
 from __future__ import annotations
 

@@ -18,12 +18,12 @@ Covariance = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 
 def dip_vae_i(model: GaussianVAE, loop: Any, config: ConfigI) -> Iterator[Report]:
-    """Train on equation 6 of the paper: the penalty is on the covariance of the posterior means."""
+    """Train with the penalty on the covariance of the posterior means."""
     return train(model, loop, config, lambda mean, logvar: covariance_of_means(mean))
 
 
 def dip_vae_ii(model: GaussianVAE, loop: Any, config: ConfigII) -> Iterator[Report]:
-    """Train on equation 7 of the paper: the penalty is on the covariance of q(z)."""
+    """Train with the penalty on the covariance of the codes, that of q(z)."""
     return train(model, loop, config, covariance_of_codes)
 
 

@@ -8,6 +8,7 @@ import holoviews as hv
 import numpy as np
 import torch
 import xarray as xr
+from scipy.optimize import linear_sum_assignment
 
 from distoolkit import schema
 from distoolkit.contract import DataError
@@ -69,6 +70,38 @@ def before_and_after(run: Run, images: xr.Dataset) -> hv.Layout:
     return signed(layout, images)
 
 
+def recovered(latents: xr.Dataset, images: xr.Dataset) -> hv.Layout:
+    """Plot each true factor against the entry of the code that is matched to it; a straight line is a recovery.
+
+    Parameters
+    ----------
+    latents
+        Codes of the images.
+    images
+        With the true values of their factors, ``factor_values(sample, factor)``, or only their bins.
+    """
+    schema.check(latents, "latents")
+    schema.check(images, "images")
+    if "factors" not in images:
+        raise DataError("the true factors of these images are not known, so nothing can be compared with them")
+    truth = images["factor_values" if "factor_values" in images else "factors"].values.astype(np.float64)
+    code = latents["code"].values.astype(np.float64)
+    if len(code) != len(truth):
+        raise DataError(f"{len(code)} codes and {len(truth)} images: give the same samples")
+    ready()
+    plots = []
+    for row, column, correlation in _partners(truth, code):
+        factor, entry = str(images["factor"].values[row]), str(latents["latent"].values[column])
+        pairs = (truth[:_MOST, row], code[:_MOST, column])
+        points = hv.Scatter(pairs, hv.Dimension(f"true {factor}"), hv.Dimension(f"recovered {entry}"))
+        size = {"bokeh": {"size": 3, "frame_width": 230, "frame_height": 230}, "matplotlib": {"s": 4, "aspect": 1}}
+        plots.append(styled(points, title=f"correlation {correlation:.3f}", color=OKABE_ITO[0], alpha=0.5, **size))
+    layout = hv.Layout(plots).cols(len(plots))
+    layout.opts(shared_axes=False, toolbar=None, backend="bokeh")
+    layout.opts(sublabel_format="", tight=True, fig_inches=2.8, backend="matplotlib")
+    return signed(layout, latents)
+
+
 _FRAME = {"frame_width": 320, "frame_height": 220}
 
 
@@ -93,6 +126,15 @@ def _spectrum(spectrum: Array, latents: int) -> hv.Bars:
     )
     share = float(spectrum[:latents].sum())
     return styled(bars, title=f"{latents} directions hold {share:.1%}", color=OKABE_ITO[0], bokeh=_FRAME)
+
+
+def _partners(truth: Array, code: Array) -> list[tuple[int, int, float]]:
+    """Give each factor an entry of its own, so that the absolute correlations are largest in sum."""
+    width = truth.shape[1]
+    with np.errstate(invalid="ignore"):  # an entry that never changes correlates with nothing
+        correlation = np.nan_to_num(np.corrcoef(truth.T, code.T)[:width, width:])
+    rows, columns = linear_sum_assignment(-np.abs(correlation))
+    return [(int(i), int(j), float(correlation[i, j])) for i, j in zip(rows, columns, strict=True)]
 
 
 @torch.no_grad()

@@ -237,6 +237,20 @@ def test_pictures_show_what_they_say(run, curved):
     assert (np.diff(shares) <= 0).all()
 
 
+def test_recovered_factors_are_drawn_beside_the_true_ones(curved):
+    truth = curved["factor_values"].values
+    swapped = dt.as_latents(np.stack([np.ones(len(truth)), truth[:, 1], -truth[:, 0]], axis=1))
+    plots = list(pictures.recovered(swapped, curved))
+    assert [plot.kdims[0].name for plot in plots] == ["true diagonal", "true antidiagonal"]
+    np.testing.assert_array_equal(plots[0].dimension_values(0), truth[:, 0])
+    np.testing.assert_array_equal(plots[0].dimension_values(1), -truth[:, 0])
+    assert plots[0].opts.get("plot").kwargs["title"] == "correlation -1.000"
+    with pytest.raises(DataError, match="same samples"):
+        pictures.recovered(swapped.isel(sample=slice(5)), curved)
+    with pytest.raises(DataError, match="not known"):
+        pictures.recovered(swapped, dt.as_images(curved["image"].values))
+
+
 def test_charts_of_a_float_code_survive_a_save(make_roll, tmp_path):
     from safetensors.torch import load_file, save_file
 

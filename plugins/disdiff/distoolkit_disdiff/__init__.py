@@ -109,6 +109,7 @@ DISDIFF: Method[DisDiffConfig] = Method(
         ema=0.9,
     ),
     model="distoolkit_disdiff.model:build",
+    card="distoolkit_disdiff.card:rows",
     trainer="distoolkit_disdiff.training:train_disdiff",
     widgets={
         "swap board": "distoolkit_disdiff.pictures:swap_board",

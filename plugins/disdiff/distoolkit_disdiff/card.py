@@ -1,164 +1,163 @@
-"""Measure the method card: DisDiff, the same without its disentangling loss, and an untrained encoder, over seeds.
+"""The method card: DisDiff, the same without its disentangling loss, and an untrained encoder, over seeds.
 
-``python -m distoolkit_disdiff.card --folder card`` trains, for each seed, one diffusion model and two DisDiffs on it,
-and writes every score with where it came from to ``card/card.csv``. Run again after a stop, it goes on where it was.
+All of them build on one diffusion model and one first stage, as the authors' runs do: the seeds are those of encoder
+and fields.
 """
 
 from __future__ import annotations
 
-import argparse
-import csv
-import importlib.metadata
-import io
-from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import torch
 import xarray as xr
 
 from distoolkit import registry
+from distoolkit.cards import Row, provenance
 from distoolkit.data import load
 from distoolkit.encoding import encode
 from distoolkit.metrics import evaluate
-from distoolkit.runs import Run, create_run
-from distoolkit.storage import replacing
+from distoolkit.runs import Run, create_run, open_run
+from distoolkit.storage import write_json
 from distoolkit.training import fit
 from distoolkit_disdiff import DISDIFF
 from distoolkit_disdiff.pretrained import on_top_of
+from distoolkit_disdiff.swapping import judged_rightly, swap_units, train_judge
 
-FIELDS = (
-    *(
-        "method",
-        "variant",
-        "seed",
-        "metric",
-        "score",
-        "data",
-        "data_hash",
-        "images",
-        "size",
-        "diffusion_steps",
-        "steps",
-    ),
-    *("dis_weight", "seconds", "device", "distoolkit_disdiff", "distoolkit", "torch", "created"),
-)
-"""Columns of the table."""
+DATA: Mapping[str, Mapping[str, Any]] = {"shapes3d": {"size": 32, "sample": 10_000}}
+ARMS: Mapping[str, Mapping[str, Any]] = {"disdiff": {}, "no disentangling loss": {"dis_weight": 0.0}, "untrained": {}}
+FIRST_STAGE: Mapping[str, Any] = {
+    "first_stage": "kl",
+    "latents": 3,
+    "ae_width": 8,
+    "ae_multipliers": (1, 2, 4),
+    "ae_blocks": 1,
+    "steps": 1200,
+    "lr": 2e-3,
+    "batch_size": 32,
+}
+"""Latent maps of 8x8: KL learns in fewer steps than VQ, and fields on them are far cheaper than on pixels."""
+BELOW: Mapping[str, Any] = {
+    "width": 16,
+    "multipliers": (1, 2, 2),
+    "blocks": 1,
+    "attention": (4,),
+    "heads": 2,
+    "sampling_steps": 20,
+    "steps": 4000,
+    "lr": 1e-3,
+    "warmup": 100,
+    "ema": 0.995,
+    "batch_size": 32,
+}
+SETTINGS: Mapping[str, Any] = {
+    "encoder": "group_norm",
+    "latents": 6,
+    "unit_size": 8,
+    "encoder_width": 32,
+    "position_size": 16,
+    "sampling_steps": 10,
+    "steps": 500,
+    "lr": 2e-3,
+    "warmup": 20,
+    "ema": 0.99,
+    "batch_size": 16,
+    "dis_weight": 0.3,
+}
+SWAPPED = 128
+"""Images of which each unit is swapped."""
 
 
-def card(
+def rows(seeds: Sequence[int], folder: Path) -> Iterator[Row]:
+    """Measure the card; finished runs are not repeated."""
+    for data, options in DATA.items():
+        yield from measured(folder, load(data, **options), seeds)
+
+
+def measured(
     folder: Path,
     images: xr.Dataset,
     seeds: Sequence[int],
     *,
-    quick: bool = False,
-    below: dict[str, Any],
-    **settings: Any,
-) -> Path:
-    """Train and score all variants; return the table.
+    first_stage: Mapping[str, Any] = FIRST_STAGE,
+    below: Mapping[str, Any] = BELOW,
+    settings: Mapping[str, Any] = SETTINGS,
+    judge_steps: int = 600,
+) -> Iterator[Row]:
+    """Train and score all arms on images with factors.
 
     Parameters
     ----------
     folder
-        Of the runs and the table.
-    images
-        With factors.
-    seeds
-        Of training; the metrics have their own.
-    quick
-        Start from the quick settings.
-    below
-        Settings of the diffusion model.
-    settings
-        Settings of DisDiff.
+        Of the runs.
+    first_stage, below, settings
+        Of the autoencoder, of the diffusion model, and of DisDiff.
+    judge_steps
+        Of the network that judges swaps.
     """
-    rows: list[dict[str, Any]] = []
-    options: dict[str, Any] = {"quick": quick, "resume": True}
+    first = fit("latent_autoencoder", images, folder=folder / "autoencoder", resume=True, **first_stage)
+    diffusion = fit("ddpm", images, folder=folder / "ddpm", resume=True, **on_top_of(first, **below))
+    built = on_top_of(diffusion, **settings)
     for seed in seeds:
-        diffusion = fit("ddpm", images, seed=seed, folder=folder / f"ddpm-{seed}", **options, **below)
-        built = on_top_of(diffusion, **settings)
-        full = fit("disdiff", images, seed=seed, folder=folder / f"disdiff-{seed}", **options, **built)
-        twin = fit(
-            "disdiff", images, seed=seed, folder=folder / f"twin-{seed}", **options, **{**built, "dis_weight": 0.0}
-        )
-        start = untrained(folder / f"untrained-{seed}", images, full)
-        for variant, run in (("disdiff", full), ("dis_weight = 0", twin), ("untrained", start)):
-            rows += _scored(variant, run, images, diffusion.config.steps)
-        _write(folder / "card.csv", rows)
-    return folder / "card.csv"
+        for arm, changes in ARMS.items():
+            place = folder / f"{arm.replace(' ', '-')}-{seed}"
+            if arm == "untrained":
+                run = untrained(place, images, seed, built)
+            else:
+                run = fit("disdiff", images, seed=seed, folder=place, resume=True, **{**built, **changes})
+            yield _scored(run, images, arm, judge_steps)
 
 
-def untrained(folder: Path, images: xr.Dataset, like: Run) -> Run:
-    """Return a run of the same settings whose model is as it was built: the floor that any score is measured from."""
-    import torch
-
-    from distoolkit.runs import open_run
-
+def untrained(folder: Path, images: xr.Dataset, seed: int, settings: Mapping[str, Any]) -> Run:
+    """Return a run whose model is as it was built: the floor that any score is measured from."""
     if (folder / "run.json").exists():
         return open_run(folder)
-    run = create_run(folder, DISDIFF, like.config, images, seed=like.seed, device="cpu")
+    config = DISDIFF.config(**settings)
+    run = create_run(folder, DISDIFF, config, images, seed=seed, device="cpu")
     with torch.random.fork_rng():
-        torch.manual_seed(like.seed)
+        torch.manual_seed(seed)
         run.save_weights(registry.resolve(DISDIFF.model)(run.config, run.spec))
     return run.mark("finished")
 
 
-def _scored(variant: str, run: Run, images: xr.Dataset, diffusion_steps: int) -> Iterator[dict[str, Any]]:
-    scores = evaluate(encode(run, images), ["factor_vae", "dci", "mig"])
-    for metric, score in zip(scores["metric"].values, scores["score"].values, strict=True):
-        yield {
-            "method": "disdiff",
-            "variant": variant,
-            "seed": run.seed,
-            "metric": str(metric),
-            "score": f"{float(score):.4f}",
-            "data": images.attrs["data"],
-            "data_hash": images.attrs["data_hash"],
-            "images": images.sizes["sample"],
-            "size": f"{run.spec}",
-            "diffusion_steps": diffusion_steps,
-            "steps": 0 if variant == "untrained" else run.config.steps,
-            "dis_weight": run.config.dis_weight,
-            "seconds": run.record.get("seconds", 0),
-            "device": run.record["device"],
-            "distoolkit_disdiff": importlib.metadata.version("distoolkit-disdiff"),
-            "distoolkit": run.record["versions"]["distoolkit"],
-            "torch": run.record["versions"]["torch"],
-            "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        }
+def _scored(run: Run, images: xr.Dataset, arm: str, judge_steps: int) -> Row:
+    kept = run.folder / "row.json"
+    if kept.exists():
+        return Row(**json.loads(kept.read_text(encoding="utf-8")))
+    latents = encode(run, images, reconstruct=False)
+    found = evaluate(latents, ["factor_vae", "dci", "mig"])
+    standard = {str(m): float(s) for m, s in zip(found["metric"].values, found["score"].values, strict=True)}
+    own = {"factor_vae_all_units": float(evaluate(latents, {"factor_vae": {"active": 0.0}})["score"][0])}
+    if arm != "untrained":  # its fields are zero: it draws the same picture for every code
+        own |= swapped(run, images, judge_steps)
+    told = {"standard": sorted(standard), "lower_is_better": [], **provenance(run, images)}
+    if arm == "untrained":
+        told["config"] = {**told["config"], "steps": 0}
+    row = Row(data=images.attrs["data"], arm=arm, seed=run.seed, scores={**standard, **own}, provenance=told)
+    write_json(kept, asdict(row))
+    return row
 
 
-def _write(path: Path, rows: Sequence[dict[str, Any]]) -> None:
-    text = io.StringIO()
-    table = csv.DictWriter(text, FIELDS, lineterminator="\n")
-    table.writeheader()
-    table.writerows(rows)
-    with replacing(path) as temporary:
-        temporary.write_text(text.getvalue(), encoding="utf-8")
+def swapped(run: Run, images: xr.Dataset, judge_steps: int) -> dict[str, float]:
+    """Return what swapping units of some images does.
 
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Read the command line and measure the card."""
-    parser = argparse.ArgumentParser("python -m distoolkit_disdiff.card", description=__doc__)
-    parser.add_argument("--folder", type=Path, required=True, help="where the runs and card.csv go")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--data", default="shapes3d", help="a data set with factors")
-    parser.add_argument("--size", type=int, default=32, help="side of its images, in pixels")
-    parser.add_argument("--sample", type=int, default=10_000, help="images")
-    parser.add_argument("--diffusion-steps", type=int, default=8000)
-    parser.add_argument("--steps", type=int, default=5000)
-    parser.add_argument("--dis-weight", type=float, help="lambda; the default of the settings unless given")
-    parser.add_argument("--quick", action="store_true", help="tiny networks: to see that all goes through")
-    given = parser.parse_args(arguments)
-    images = load(given.data, size=given.size, sample=given.sample)
-    settings: dict[str, Any] = {"steps": given.steps}
-    if given.dis_weight is not None:
-        settings["dis_weight"] = given.dis_weight
-    path = card(
-        given.folder, images, given.seeds, quick=given.quick, below={"steps": given.diffusion_steps}, **settings
-    )
-    print(path.read_text(encoding="utf-8"), end="")
-
-
-if __name__ == "__main__":
-    main()
+    ``swap_best`` and ``swap_mean``: success rate of the best matched unit, and the mean over all matched units;
+    ``swap_faithful``: how often an unswapped picture shows its own factors; ``judge``: the judge's accuracy on images.
+    """
+    chosen = images.isel(sample=slice(SWAPPED))
+    judge = train_judge(images.isel(sample=slice(SWAPPED, None)), judge_steps)
+    model: Any = run.model().eval()
+    pixels = torch.from_numpy(chosen["image"].values).permute(0, 3, 1, 2).float() / 255
+    with torch.inference_mode():
+        code = model.by_unit(model.encode(pixels))
+    swaps = swap_units(lambda mixed: model.decode(mixed.flatten(1)), code, chosen, judge)
+    rates = [rate for _, rate in swaps.matched().values()]
+    return {
+        "swap_best": max(rates),
+        "swap_mean": sum(rates) / len(rates),
+        "swap_faithful": swaps.faithful(),
+        "judge": float(judged_rightly(judge, chosen).mean()),
+    }

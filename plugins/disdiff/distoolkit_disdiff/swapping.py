@@ -99,11 +99,18 @@ class Swaps:
         (swap, factor) whether the two images differ in the factor. The others are not asked about.
     follows
         (unit, swap, factor) whether the picture shows the source's value rather than the target's.
+    unswapped
+        (swap, factor) the same for the picture of the target's own code: false where the drawing is faithful.
     """
 
     factor_names: tuple[str, ...]
     differs: Bools
     follows: Bools
+    unswapped: Bools
+
+    def faithful(self) -> float:
+        """Return how often the target's own code is drawn with the target's value of a factor; chance is a half."""
+        return float(1 - (self.unswapped & self.differs).sum() / self.differs.sum())
 
     def rates(self) -> npt.NDArray[np.float64]:
         """Return how often a factor follows a swapped unit: (unit, factor); NaN where no two images differ in it."""
@@ -126,17 +133,18 @@ class Swaps:
 
     def half(self, which: int) -> Swaps:
         """Return every second swap, from the first (0) or the second (1)."""
-        return Swaps(self.factor_names, self.differs[which::2], self.follows[:, which::2])
+        return Swaps(self.factor_names, self.differs[which::2], self.follows[:, which::2], self.unswapped[which::2])
 
     def matched(self) -> dict[str, tuple[int, float]]:
         """Match factors and units one to one; return, for each factor that has a unit, the unit and its success rate.
 
         The match is made on one half of the swaps and the rates are measured on the other, so that choosing the best of
-        many pairs cannot raise them.
+        many pairs cannot raise them. A factor in which no two images of the second half differ is left out.
         """
         units, factors = linear_sum_assignment(np.nan_to_num(self.half(0).successes()), maximize=True)
         rates = self.half(1).successes()
-        return {self.factor_names[f]: (int(u), float(rates[u, f])) for u, f in zip(units, factors, strict=True)}
+        pairs = [(f, u) for u, f in zip(units, factors, strict=True) if np.isfinite(rates[u, f])]
+        return {self.factor_names[f]: (int(u), float(rates[u, f])) for f, u in pairs}
 
 
 @torch.inference_mode()
@@ -179,14 +187,18 @@ def swap_units(
         raise DataError(f"{len(code)} codes and {count} images: give at least four images, and the code of each")
     factors = torch.from_numpy(images["factors"].values)
     source = torch.arange(count).roll(-(count // 2))
+
+    def follow(mixed: torch.Tensor) -> Bools:
+        drawn = torch.cat([draw(part) for part in torch.split(mixed, batch)])
+        return _nearer_to_the_second(judge(drawn.cpu()), factors, factors[source])
+
     follows = []
     for unit in tqdm(range(code.shape[1]), "swapping", leave=False, disable=not progress):
         mixed = code.clone()
         mixed[:, unit] = code[source, unit]
-        drawn = torch.cat([draw(part) for part in torch.split(mixed, batch)])
-        follows.append(_nearer_to_the_second(judge(drawn.cpu()), factors, factors[source]))
+        follows.append(follow(mixed))
     names = tuple(map(str, images["factor"].values))
-    return Swaps(names, (factors != factors[source]).numpy(), np.stack(follows))
+    return Swaps(names, (factors != factors[source]).numpy(), np.stack(follows), follow(code))
 
 
 def _nearer_to_the_second(told: list[torch.Tensor], first: torch.Tensor, second: torch.Tensor) -> Bools:

@@ -259,6 +259,15 @@ def test_the_encoders_at_64_pixels_are_the_authors_and_encdiffs() -> None:
     assert kinds == [*step, "ReLU", *step, "ReLU", *step, *step, "ReLU", "Residual"]
 
 
+@pytest.mark.parametrize(("kind", "low", "high"), [("plain", 0.0, 0.05), ("group_norm", 0.2, 0.6)])
+def test_how_far_the_codes_of_a_new_encoder_spread(kind: str, low: float, high: float) -> None:
+    """FactorVAE leaves out units whose deviation is below 0.05: all of a new encoder without norms."""
+    torch.manual_seed(0)
+    ground = torch.rand(64, 3, 1, 1).expand(-1, -1, 32, 32)
+    code = make_encoder(kind, ImageSpec(3, 32, 32), 48, 32)(2 * ground - 1).detach()
+    assert low < float(code.std(0).mean()) < high
+
+
 def test_a_frozen_reading_uses_present_weights_running_statistics_and_no_gradient() -> None:
     encoder = make_encoder("code", SPEC, 8, 16).train()
     picture = (2 * batch() - 1).requires_grad_(True)

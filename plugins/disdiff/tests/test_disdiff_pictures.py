@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import io
 from pathlib import Path
@@ -12,7 +11,6 @@ import pytest
 import torch
 import xarray as xr
 from distoolkit_disdiff import DISDIFF, presets
-from distoolkit_disdiff.card import card
 from distoolkit_disdiff.model import build
 from distoolkit_disdiff.pictures import Denoising, LiveSamples, SwapBoard, denoising, swap_board
 from distoolkit_disdiff.published import difference, published, rows
@@ -240,24 +238,3 @@ def test_noise_scores_near_the_floor() -> None:
     found = scored(vector_codes(1.0))
     assert found["factor_vae"] < 1 / 3 + 0.1
     assert found["dci_disentanglement"] < 0.1
-
-
-# -- the card
-
-
-def test_the_card_holds_each_variant_with_where_it_came_from_and_goes_on_after_a_stop(
-    images: xr.Dataset, tmp_path: Path
-) -> None:
-    below = {"width": 8, "multipliers": (1, 2), "steps": 2}
-    settings = {"encoder_width": 8, "position_size": 8, "steps": 2}
-    path = card(tmp_path, images, [0], quick=True, below=below, **settings)
-    first = path.read_text()
-    table = list(csv.DictReader(first.splitlines()))
-    assert {r["variant"] for r in table} == {"disdiff", "dis_weight = 0", "untrained"}
-    assert {r["dis_weight"] for r in table if r["variant"] == "dis_weight = 0"} == {"0.0"}
-    assert {r["metric"] for r in table} >= {"factor_vae", "dci_disentanglement", "mig"}
-    assert {(r["data"], r["images"], r["steps"]) for r in table if r["variant"] == "disdiff"} == {("tiny", "96", "2")}
-    assert all(r["data_hash"] and r["created"] and r["torch"] for r in table)
-    weights = (tmp_path / "disdiff-0" / "weights.safetensors").stat().st_mtime_ns
-    card(tmp_path, images, [0], quick=True, below=below, **settings)
-    assert (tmp_path / "disdiff-0" / "weights.safetensors").stat().st_mtime_ns == weights  # not trained again

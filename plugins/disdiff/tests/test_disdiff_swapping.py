@@ -60,6 +60,7 @@ def test_a_model_that_is_disentangled_gets_one(judge: Judge, images: xr.Dataset)
     np.testing.assert_array_equal(swaps.rates(), np.eye(3))
     np.testing.assert_array_equal(swaps.successes(), np.eye(3))
     assert swaps.matched() == {"left": (0, 1.0), "right": (1, 1.0), "shade": (2, 1.0)}
+    assert swaps.faithful() == 1
 
 
 def test_units_in_another_order_are_matched(judge: Judge, images: xr.Dataset) -> None:
@@ -86,16 +87,20 @@ def test_a_model_that_ignores_its_code_gets_nothing(judge: Judge, images: xr.Dat
     truth = torch.from_numpy(images["factors"].values)
     swaps = swap_units(lambda code: draw(truth), codes(images), images, judge, batch=120)
     assert swaps.rates().max() == 0
+    elsewhere = truth.roll(-60, 0)  # every picture is the source's
+    swaps = swap_units(lambda code: draw(elsewhere), codes(images), images, judge, batch=120)
+    assert (swaps.rates().min(), swaps.faithful()) == (1, 0)
 
 
 def test_swaps_are_counted_where_the_images_differ() -> None:
     """By hand: three swaps of one unit, two factors."""
     differs = np.array([[True, True], [True, False], [False, True]])
     follows = np.array([[[True, False], [True, True], [True, True]]])
-    swaps = Swaps(("a", "b"), differs, follows)
+    swaps = Swaps(("a", "b"), differs, follows, ~differs)
     np.testing.assert_allclose(swaps.rates(), [[1.0, 0.5]])
     np.testing.assert_allclose(swaps.successes(), [[1.0, 0.5]])
-    both = Swaps(("a", "b"), differs[:1], np.array([[[True, True]]]))
+    both = Swaps(("a", "b"), differs[:1], np.array([[[True, True]]]), np.array([[True, False]]))
+    assert (swaps.faithful(), both.faithful()) == (1.0, 0.5)
     np.testing.assert_allclose(both.successes(), [[0, 0]])
 
 
@@ -103,7 +108,7 @@ def test_the_match_is_not_measured_on_the_swaps_that_made_it() -> None:
     differs = np.ones((4, 2), dtype=bool)
     follows = np.zeros((2, 4, 2), dtype=bool)
     follows[0, 0::2, 0] = follows[1, 0::2, 1] = True  # right on every swap of the first half, never on the second
-    swaps = Swaps(("a", "b"), differs, follows)
+    swaps = Swaps(("a", "b"), differs, follows, ~differs)
     assert swaps.matched() == {"a": (0, 0.0), "b": (1, 0.0)}
 
 

@@ -126,6 +126,9 @@ class Method(Generic[C]):
         Pictures and controls that only this method has: name -> ``(run, images) -> displayable``.
     fidelity
         What it was built from and where it differs.
+    needs
+        What the images must have beside their pixels: ``"factors"`` where training is told something about the true
+        factors, as `Loop.factors` gives them; empty for an unsupervised method.
     card
         ``(seeds, folder) -> Iterator[distoolkit.cards.Row]``: measures the method over seeds, beside itself with its
         idea switched off; `distoolkit.cards.compare` does it for most. Its package keeps the result as ``card.csv``.
@@ -142,6 +145,7 @@ class Method(Generic[C]):
     trainer: Ref
     fidelity: Fidelity
     widgets: Mapping[str, Ref] = field(default_factory=lambda: MappingProxyType({}))
+    needs: frozenset[str] = frozenset()
     card: Ref | None = None
     api: int = API
 

@@ -89,11 +89,20 @@ def test_methods_are_listed_for_people_and_for_machines(toy: Method[Config]) -> 
     assert listed["fidelity"] == {"source": "paper", "deviations": ["smaller than it should be"]}
     assert [s["name"] for s in listed["settings"]] == [s.name for s in configs.settings(Config)]
     assert listed["quick"]["widths"] == [32, 64]
+    assert listed["needs"] == []
 
 
 def test_one_method_is_shown_with_its_paper_fidelity_and_settings(toy: Method[Config]) -> None:
     shown = run("methods", "toy_method").output
-    for text in ("On toys", "smaller than it should be", "lr_critic", "step size", "leaky_relu", "32,64"):
+    for text in (
+        "On toys",
+        "needs:     images",
+        "smaller than it should be",
+        "lr_critic",
+        "step size",
+        "leaky_relu",
+        "32,64",
+    ):
         assert text in shown
 
 

@@ -32,8 +32,8 @@ def methods(name: str | None, as_json: bool) -> None:
     else:
         found = registry.methods().values()
         print_table(
-            ("method", "year", "built from", "summary"),
-            [(m.name, m.paper.year or "", m.fidelity.source, m.summary) for m in found],
+            ("method", "year", "built from", "needs", "summary"),
+            [(m.name, m.paper.year or "", m.fidelity.source, _needs(m), m.summary) for m in found],
         )
         _advise(found, "no method is installed; one comes with each plugin (see CONTRIBUTING.md)")
 
@@ -133,11 +133,16 @@ def _method(method: Method[Any]) -> dict[str, Any]:
         "summary": method.summary,
         "paper": dataclasses.asdict(method.paper),
         "fidelity": dataclasses.asdict(method.fidelity),
+        "needs": method.needs,
         "plugin": plugin.distribution,
         "version": plugin.version,
         "settings": [{**vars(s), "kind": s.kind.__name__} for s in settings(method.config)],
         "quick": config_json(method.quick),
     }
+
+
+def _needs(method: Method[Any]) -> str:
+    return ", ".join(["images", *sorted(method.needs)])
 
 
 def _show_method(method: Method[Any]) -> None:
@@ -146,6 +151,7 @@ def _show_method(method: Method[Any]) -> None:
     facts = _method(method)
     click.echo(f"{method.name}: {method.summary}\n")
     click.echo(f"plugin:    {facts['plugin']} {facts['version']}")
+    click.echo(f"needs:     {_needs(method)}")
     _show_source(method.paper, method.fidelity)
     click.echo("")
     print_table(

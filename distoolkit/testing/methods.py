@@ -81,6 +81,8 @@ def record_faults(method: Method[Any]) -> Iterator[str]:
         yield f"fidelity is {method.fidelity!r}: give Fidelity(source=..., deviations=(...))"
     elif method.fidelity.source not in ("paper", "code", "reconstruction", "none"):
         yield f"fidelity source {method.fidelity.source!r}: give 'paper', 'code', 'reconstruction' or 'none'"
+    if odd := sorted(method.needs - {"factors"}):
+        yield f"needs {odd}: the toolkit can give a trainer 'factors' and nothing else"
     if method.api > API:
         yield f"api = {method.api}: this distoolkit has {API}"
     for what, ref in (("model", method.model), ("trainer", method.trainer), *method.widgets.items()):

@@ -12,7 +12,7 @@ import xarray as xr
 
 from distoolkit import config as configs
 from distoolkit import registry, schema
-from distoolkit.contract import ConfigError, Encodes, Method, PluginError, Report, TrainingError
+from distoolkit.contract import ConfigError, DataError, Encodes, Method, PluginError, Report, TrainingError
 from distoolkit.data.batches import Pixels
 from distoolkit.runs import Run, spec_of
 from distoolkit.training import checkpoint, folders
@@ -96,6 +96,8 @@ def fit(
         No such method or setting; the nearest names are given.
     ConfigError, SchemaError
         A setting outside its range; something that is no Dataset of images.
+    DataError
+        Images without what the method needs (`Method.needs`).
     RunError
         The folder holds other files or, when resuming, another run: each difference is named.
     TrainingError
@@ -241,6 +243,7 @@ def _prepare(
     """Build the model and its trainer, from the seed alone."""
     if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
         raise ConfigError(f"seed = {seed!r} is not allowed: give a whole number from 0")
+    factors = _factors(method, images)
     pixels = Pixels(images, fabric.device)
     spec = spec_of(images)
     seed_everything(seed)
@@ -250,7 +253,7 @@ def _prepare(
             f"the model of {method.name!r} is {type(model).__name__}; it must be a torch.nn.Module with "
             "encode(image) -> code (the protocol distoolkit.contract.Encodes)"
         )
-    loop = Loop(model, pixels, config=settings, spec=spec, seed=seed, fabric=fabric, saved=saved)
+    loop = Loop(model, pixels, config=settings, spec=spec, seed=seed, fabric=fabric, saved=saved, factors=factors)
     if compile:
         compile_forwards(loop.model)
     loop.model.train()
@@ -261,6 +264,18 @@ def _prepare(
             "yields one report for every batch"
         )
     return loop, reports
+
+
+def _factors(method: Method[Any], images: xr.Dataset) -> torch.Tensor | None:
+    """Return the factors that a method needs: (sample, factor). One that does not say so is given none."""
+    if "factors" not in method.needs:
+        return None
+    if "factors" not in images:
+        raise DataError(
+            f"{method.name} needs images with true factors, and these have none: load a labelled data set "
+            "(`distoolkit datasets` lists their factors), or give as_images(..., factors=...)"
+        )
+    return torch.from_numpy(images["factors"].values.astype("int64"))
 
 
 def _check_options(checkpoint_every: int, log_every: int, time_limit: float | None) -> None:

@@ -41,6 +41,8 @@ class Loop:
         Shape and number of the training images.
     seed
         The seed of the run.
+    factors
+        (sample, factor) whole numbers on the CPU, the true factors; None for a method that does not need them.
     step
         Steps done so far, in all stages together.
     stage_step
@@ -57,10 +59,12 @@ class Loop:
         seed: int,
         fabric: Fabric,
         saved: Checkpoint | None = None,
+        factors: torch.Tensor | None = None,
     ) -> None:
         self.device: torch.device = fabric.device
         self.spec = spec
         self.seed = seed
+        self.factors = factors
         self.step = saved.record["step"] if saved else 0
         self.stage_step = 0
         self.stages: dict[str, int] = {}

@@ -42,6 +42,10 @@ def test_an_installed_method_is_found_by_its_name() -> None:
         ({"paper": Paper(title="", authors="x")}, "paper has no title"),
         ({"fidelity": None}, "fidelity is None"),
         ({"api": API + 1}, f"api = {API + 1}: this distoolkit has {API}"),
+        (
+            {"needs": frozenset({"labels"})},
+            "needs ['labels']: the toolkit can give a trainer 'factors' and nothing else",
+        ),
         ({"model": "no_such_package:Model"}, "model: PluginError: cannot resolve 'no_such_package:Model'"),
         ({"trainer": "math:no_such_name"}, "trainer: PluginError: cannot resolve"),
         ({"widgets": {"picture": "math:pi"}}, "picture: PluginError: 'math:pi' is float"),

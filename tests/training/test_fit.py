@@ -19,7 +19,7 @@ from torch import nn
 import distoolkit
 from distoolkit import schema
 from distoolkit.config import knob
-from distoolkit.contract import ConfigError, PluginError, SchemaError, TrainingError, UnknownNameError
+from distoolkit.contract import ConfigError, DataError, PluginError, SchemaError, TrainingError, UnknownNameError
 from distoolkit.runs import open_run
 from distoolkit.training import fit, start
 from tests.training import toys
@@ -217,3 +217,29 @@ def test_fabric_is_imported_when_something_is_trained() -> None:
     environment = os.environ | {"DISTOOLKIT_PLUGINS": "core"}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=120)
     assert done.stdout.strip() == "False", done.stderr
+
+
+def test_a_method_that_needs_factors_is_given_them_in_the_order_of_the_images(
+    tiny_images: xr.Dataset, train: Any
+) -> None:
+    seen = []
+
+    def look(model: Any, loop: Any, config: Any) -> Iterator[Any]:
+        for batch in loop.stage("train", 2):
+            seen.append((loop.factors, batch["index"]))
+            yield {"loss": 0.0}
+
+    train(method=toys.method(trainer=look, needs=frozenset({"factors"})))
+    factors, index = seen[0]
+    np.testing.assert_array_equal(factors[index], tiny_images["factors"].isel(sample=index.numpy()))
+    train("unaware", method=toys.method(trainer=look))
+    assert seen[-1][0] is None
+
+
+def test_images_without_the_factors_that_a_method_needs_are_refused_before_anything_is_written(
+    tiny_images: xr.Dataset, train: Any, tmp_path: Path
+) -> None:
+    bare = distoolkit.as_images(tiny_images["image"].values)
+    with pytest.raises(DataError, match=r"toy needs images with true factors, and these have none: load a labelled"):
+        train(method=toys.method(needs=frozenset({"factors"})), images=bare)
+    assert not (tmp_path / "run").exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -50,3 +51,17 @@ def cpu_seconds(work: Callable[[], Any], repeats: int = 3) -> float:
         work()
         best = min(best, time.process_time() - start)
     return best
+
+
+def take_turns(works: list[Callable[[], Any]], turns: int) -> list[float]:
+    """Return the median CPU seconds of each; the first turns only warm up.
+
+    Every other turn goes backward, so that none always follows the same other.
+    """
+    seconds: list[list[float]] = [[] for _ in works]
+    for turn in range(turns):
+        for place in range(len(works))[:: -1 if turn % 2 else 1]:
+            begun = time.process_time()
+            works[place]()
+            seconds[place].append(time.process_time() - begun)
+    return [statistics.median(times[turns // 10 :]) for times in seconds]

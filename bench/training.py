@@ -9,9 +9,7 @@ from __future__ import annotations
 import itertools
 import logging
 import math
-import statistics
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -19,7 +17,7 @@ import numpy as np
 import torch
 import xarray as xr
 
-from bench.measure import Row
+from bench.measure import Row, take_turns
 from distoolkit import schema
 from distoolkit.nn import GaussianVAE, kl_standard_normal, reconstruction_loss, reparameterise
 from distoolkit.runs import spec_of
@@ -38,12 +36,12 @@ def rows() -> Iterator[Row]:
     size = f"beta-VAE, 64x64x3, batch {BATCH}, one thread"
     with tempfile.TemporaryDirectory() as folder:
         ours, pythae = _ours(images, folder), _pythae(images, folder)
-        step, bare, product = _take_turns([ours, _bare(images), _product()], 160)
+        step, bare, product = take_turns([ours, _bare(images), _product()], 160)
         note = f"{1000 * step:.1f} against {1000 * bare:.1f} CPU ms a step, with history, checkpoints and NaN alarm"
         yield Row(f"the loop, over the bare steps; {size}", 100 * (step / bare - 1), "%", 3, False, note)
         faster, note = math.nan, "NOT RUN: pythae is not installed (see the top of bench/training.py)"
         if pythae is not None:
-            epoch, theirs = _take_turns([lambda: [ours() for _ in range(EPOCH)], pythae], 10)
+            epoch, theirs = take_turns([lambda: [ours() for _ in range(EPOCH)], pythae], 10)
             faster = theirs / epoch
             share = 100 * product / (step / GFLOP)
             note = (
@@ -51,20 +49,6 @@ def rows() -> Iterator[Row]:
                 f"same loss; ours computes at {share:.0f} % of the speed of a plain matrix product here"
             )
         yield Row(f"images a second, against pythae's trainer; {size}", faster, "x", 2.5, True, note)
-
-
-def _take_turns(works: list[Callable[[], Any]], turns: int) -> list[float]:
-    """Return the median CPU seconds of each; the first turns only warm up.
-
-    Every other turn goes backward, so that none always follows the same other.
-    """
-    seconds: list[list[float]] = [[] for _ in works]
-    for turn in range(turns):
-        for place in range(len(works))[:: -1 if turn % 2 else 1]:
-            begun = time.process_time()
-            works[place]()
-            seconds[place].append(time.process_time() - begun)
-    return [statistics.median(times[turns // 10 :]) for times in seconds]
 
 
 def _product() -> Callable[[], Any]:

@@ -40,7 +40,7 @@ def pairs(run: Run, images: xr.Dataset) -> hv.HeatMap:
         colorbar=True,
         invert_yaxis=True,
         bokeh={"frame_width": 420, "frame_height": 220},
-        matplotlib={"aspect": 1.9},
+        matplotlib={"aspect": 1.9, "show_values": False},
     )
 
 

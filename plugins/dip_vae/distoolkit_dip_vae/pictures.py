@@ -31,7 +31,7 @@ def covariance(run: Run, images: xr.Dataset) -> hv.HeatMap:
         colorbar=True,
         invert_yaxis=True,
         bokeh={"frame_width": 300, "frame_height": 300},
-        matplotlib={"aspect": 1},
+        matplotlib={"aspect": 1, "show_values": False},
     )
 
 

@@ -1,0 +1,136 @@
+"""What an episode looks like, and how well each latent is recognised."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import holoviews as hv
+import numpy as np
+import torch
+import xarray as xr
+
+from distoolkit.contract import DataError
+from distoolkit.data.batches import Pixels
+from distoolkit.nn import kl_standard_normal
+from distoolkit.runs import Run
+from distoolkit.views.backend import ready, styled
+from distoolkit_protovae import prototypes
+from distoolkit_protovae.model import ProtoVAE
+from distoolkit_protovae.training import play
+
+_MOST = 512  # images that episodes are played on
+_SHOWN = 6  # latents in the picture of an episode
+
+
+def query_accuracy(run: Run, images: xr.Dataset) -> hv.Bars:
+    """Plot for each active latent how often its change is recognised; the others are left out."""
+    ready()
+    accuracy = query_accuracies(run, images).dropna("unit")
+    bars = hv.Bars(
+        list(zip(accuracy["unit"].values, accuracy.values, strict=True)),
+        "latent",
+        hv.Dimension("accuracy", label="query accuracy"),
+    )
+    return styled(
+        bars,
+        title=f"{accuracy.sizes['unit']} active latents; chance is {1 / max(accuracy.sizes['unit'], 1):.2f}",
+        ylim=(0, 1.05),
+        bokeh={"frame_width": 420, "frame_height": 220},
+        matplotlib={"aspect": 1.9},
+    )
+
+
+def episode(run: Run, images: xr.Dataset, *, seed: int = 0) -> hv.Layout:
+    """Draw one query of each latent of an episode: before, after, and how likely each latent is to have been changed.
+
+    Below the pair stands the latent that was changed and the one that the embedding names; the bars are its
+    probabilities, the true latent in orange.
+    """
+    ready()
+    model, code, active = _prepared(run, images)
+    config = _plain(run)
+    with torch.no_grad():
+        generator = torch.Generator().manual_seed(seed)
+        scores, drawn = play(model, code, model.vae.logits(code), active, config, generator)
+        pairs = drawn.codes.shape[1]
+        before = model.decode(code[drawn.rows[:, config.support]])
+        after = model.decode(drawn.codes[:, config.support])
+    chances = scores[:, 0].masked_fill(~drawn.valid, -torch.inf).softmax(1)
+    names = [f"z{int(k)}" for k in drawn.latents]
+    shown = [way for way in range(len(names)) if drawn.valid[way]][:_SHOWN]
+    if not shown or pairs <= config.support:
+        raise DataError(f"no latent of {run.name} carries {config.active_kl} nats: there is nothing to play with")
+    parts: list[Any] = []
+    for way in shown:
+        named = names[int(chances[way].argmax())]
+        title = f"{names[way]} changed; named {named}"
+        parts += [_pair(before[way], after[way], title), _chances(names, chances[way].tolist(), way)]
+    layout = hv.Layout(parts).cols(2)
+    return layout.opts(shared_axes=False, backend="bokeh")
+
+
+@torch.no_grad()
+def query_accuracies(run: Run, images: xr.Dataset, episodes: int = 20, seed: int = 0) -> xr.DataArray:
+    """Play episodes of all active latents, without noise or blur, and count what is named rightly.
+
+    Returns
+    -------
+    xarray.DataArray
+        (unit,) mean over the episodes; NaN for a latent that is not active.
+    """
+    model, code, active = _prepared(run, images)
+    config = _plain(run)
+    logits = model.vae.logits(code)
+    generator = torch.Generator().manual_seed(seed)
+    found = torch.full((episodes, len(active)), torch.nan)
+    for number in range(episodes):
+        scores, drawn = play(model, code, logits, active, config, generator)
+        found[number, drawn.latents] = prototypes.accuracy(scores, drawn.valid)
+    return xr.DataArray(found.nanmean(0).numpy(), dims="unit", coords={"unit": [f"z{k}" for k in range(len(active))]})
+
+
+def _prepared(run: Run, images: xr.Dataset) -> tuple[ProtoVAE, torch.Tensor, torch.Tensor]:
+    """Return the model, codes of the first images, and which latents are active on them."""
+    model: Any = run.model()
+    pixels = Pixels(images.isel(sample=slice(_MOST)), torch.device("cpu"), resident=False)
+    with torch.no_grad():
+        moments = [model.vae.moments(batch["image"]) for batch in pixels.chunks(256)]
+    mean, logvar = (torch.cat(parts) for parts in zip(*moments, strict=True))
+    return model, mean, kl_standard_normal(mean, logvar).mean(0) > run.config.active_kl
+
+
+def _plain(run: Run) -> Any:
+    """Return the run's settings with every active latent in the episode and the pictures as they are."""
+    return dataclasses.replace(run.config, ways=run.config.latents, class_pool="active", noise=0.0, blur=0.0)
+
+
+def _pair(before: torch.Tensor, after: torch.Tensor, title: str) -> hv.RGB:
+    gap = torch.ones(before.shape[0], before.shape[1], max(before.shape[2] // 16, 1))
+    both = torch.cat([before, gap, after], dim=2).permute(1, 2, 0).numpy()
+    picture = np.repeat(both, 3, axis=2) if both.shape[2] == 1 else both
+    height, width = picture.shape[:2]
+    rgb = hv.RGB(picture, bounds=(0, 0, width, height))
+    return styled(
+        rgb,
+        title=title,
+        xaxis=None,
+        yaxis=None,
+        bokeh={"frame_width": 200, "frame_height": 100, "toolbar": None, "fontsize": {"title": "9pt"}},
+        matplotlib={},
+    )
+
+
+def _chances(names: list[str], chances: list[float], true: int) -> hv.Bars:
+    rows = [
+        (name, chance, "changed" if k == true else "other")
+        for k, (name, chance) in enumerate(zip(names, chances, strict=True))
+    ]
+    bars = hv.Bars(rows, "latent", [hv.Dimension("chance", label="probability"), "kind"])
+    return styled(
+        bars,
+        color=hv.dim("kind").categorize({"changed": "#d55e00", "other": "#8b949e"}),
+        ylim=(0, 1.02),
+        bokeh={"frame_width": 240, "frame_height": 100, "toolbar": None},
+        matplotlib={"aspect": 2.4},
+    )

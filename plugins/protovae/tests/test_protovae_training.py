@@ -1,0 +1,192 @@
+"""What reaches what, the schedule, and two toys in which the answer is known."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from distoolkit_protovae import METHOD, Config, prototypes
+from distoolkit_protovae.episodes import draw
+from distoolkit_protovae.model import PairEmbedding, build
+from distoolkit_protovae.pictures import episode, query_accuracies, query_accuracy
+from distoolkit_protovae.training import play, weight_at
+
+import distoolkit as dt
+from distoolkit.config import configure
+from distoolkit.contract import ConfigError, ImageSpec
+from distoolkit.testing import check_devices, check_method, tiny_images
+from distoolkit.training import start
+
+SPEC = ImageSpec(1, 16, 16)
+
+
+def settings(**changes: Any) -> Config:
+    return configure(type(METHOD.quick), **{**vars(METHOD.quick), **changes})
+
+
+def test_it_keeps_the_contract() -> None:
+    check_method(METHOD)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"value": "prior", "reaches": "decoder", "pooling": "flat"}, {"value": "swap", "pair": "abs_diff"}],
+)
+def test_every_choice_stays_on_the_device(changes: dict[str, Any]) -> None:
+    check_devices(METHOD, steps=12, **changes)
+
+
+@pytest.mark.parametrize(("reaches", "reached"), [("encoder", "EGP"), ("decoder", "GP"), ("nothing", "P")])
+def test_the_gradient_reaches_what_it_is_meant_to(reaches: str, reached: str) -> None:
+    torch.manual_seed(0)
+    config = settings(reaches=reaches, class_pool="all")
+    model = build(config, SPEC)
+    image = torch.rand(8, 1, 16, 16)
+    mean, _ = model.vae.moments(image)
+    logits = model.vae.logits(mean)
+    scores, drawn = play(model, mean, logits, torch.ones(4, dtype=torch.bool), config, torch.Generator().manual_seed(0))
+    prototypes.loss(scores, drawn.valid).backward()
+    parts = {"E": model.vae.encoder, "G": model.vae.decoder, "P": model.embed}
+    moved = {
+        name: any(p.grad is not None and p.grad.abs().sum() > 0 for p in m.parameters()) for name, m in parts.items()
+    }
+    assert "".join(name for name, yes in moved.items() if yes) == reached
+
+
+def weights(tmp_path: Path, name: str, **changes: Any) -> dict[str, torch.Tensor]:
+    run = dt.fit(
+        METHOD, tiny_images(), quick=True, steps=20, folder=tmp_path / name, progress=False, device="cpu", **changes
+    )
+    return {key: value for key, value in run.model().state_dict().items() if key.startswith("vae.")}
+
+
+def test_without_episodes_it_is_the_plain_vae_bit_for_bit(tmp_path: Path) -> None:
+    plain = weights(tmp_path, "none", prototype_weight=0.0)
+    for name, changes in {"warm": {"warmup": 1.0}, "onlooker": {"reaches": "nothing", "warmup": 0.0}}.items():
+        for key, value in weights(tmp_path, name, **changes).items():
+            assert torch.equal(value, plain[key]), (name, key)
+    taught = weights(tmp_path, "taught", warmup=0.0)
+    assert any(not torch.equal(value, plain[key]) for key, value in taught.items())
+
+
+def test_the_plain_vae_is_that_of_an_independent_loop(tmp_path: Path) -> None:
+    vae = dt.fit(
+        "vae",
+        tiny_images(),
+        steps=20,
+        latents=4,
+        batch_size=16,
+        width=8,
+        folder=tmp_path / "v",
+        progress=False,
+        device="cpu",
+    )
+    for key, value in weights(tmp_path, "none", prototype_weight=0.0).items():
+        assert torch.equal(value, vae.model().state_dict()[key.removeprefix("vae.")]), key
+
+
+def test_the_weight_rises_after_the_warm_up() -> None:
+    config = settings(steps=100, warmup=0.2, ramp=0.1, prototype_weight=10.0)
+    assert [weight_at(step, config) for step in (0, 19, 20, 24, 29, 30, 99)] == pytest.approx([0, 0, 1, 5, 10, 10, 10])
+    assert weight_at(0, settings(warmup=0.0, ramp=0.0)) == 10.0
+    assert weight_at(99, settings(steps=100, warmup=1.0, ramp=0.0)) == 0.0
+
+
+@pytest.mark.parametrize("kill", [5, 10, 13])
+def test_a_run_that_is_killed_goes_on_as_if_it_had_not_been(kill: int, tmp_path: Path) -> None:
+    options: dict[str, Any] = {"quick": True, "steps": 20, "warmup": 0.4, "ramp": 0.3, "device": "cpu"}
+    whole = dt.fit(METHOD, tiny_images(), folder=tmp_path / "whole", progress=False, **options)
+    session = start(METHOD, tiny_images(), folder=tmp_path / "broken", checkpoint_every=1, **options)
+    for progress in session:
+        if progress.step == kill:
+            session.stop()
+    session.finish()
+    again = dt.fit(METHOD, tiny_images(), folder=tmp_path / "broken", resume=True, progress=False, device="cpu")
+    for key, value in whole.model().state_dict().items():
+        assert torch.equal(again.model().state_dict()[key], value), key
+
+
+def test_settings_that_are_not_offered_are_refused() -> None:
+    with pytest.raises(ConfigError, match="pair = 'difference' is not allowed"):
+        settings(pair="difference")
+
+
+# -- toys: each latent drives the brightness of a place of its own
+
+
+def patches(code: torch.Tensor, effects: torch.Tensor) -> torch.Tensor:
+    """Draw codes (..., latent): place k of a 4x4 grid is as bright as the sum of what the latents do to it."""
+    light = torch.sigmoid(code @ effects)  # (pair, place)
+    return torch.nn.functional.interpolate(light.view(-1, 1, 4, 4), scale_factor=4, mode="nearest")
+
+
+def learn(effects: torch.Tensor, pair: str, steps: int) -> torch.Tensor:
+    """Train an embedding on a decoder that never changes; return the accuracy of each latent."""
+    torch.manual_seed(0)
+    latents = len(effects)
+    embed = PairEmbedding(SPEC, 16, width=8, pair=pair, pooling="flat")
+    adam = torch.optim.Adam(embed.parameters(), lr=2e-3)
+    found = torch.zeros(latents)
+    for step in range(steps):
+        code = torch.randn(32, latents)
+        generator = torch.Generator().manual_seed(step)
+        drawn = draw(
+            code, torch.ones(latents, dtype=torch.bool), ways=latents, pairs=8, value="prior", gap=0.5, reach=1.0,
+            generator=generator,
+        )  # fmt: skip
+        before = patches(code[drawn.rows].flatten(0, 1), effects)
+        scores = prototypes.logits(embed(before, patches(drawn.codes.flatten(0, 1), effects)).view(latents, 8, -1), 4)
+        prototypes.loss(scores, drawn.valid).backward()
+        adam.step()
+        adam.zero_grad()
+        if step >= steps - 30:
+            found[drawn.latents] += prototypes.accuracy(scores.detach(), drawn.valid) / 30
+    return found
+
+
+def effects(latents: int = 6) -> torch.Tensor:
+    return 2 * torch.eye(latents, 16)
+
+
+def test_latents_with_effects_of_their_own_are_recognised() -> None:
+    assert (learn(effects(), "concat", 400) > 0.9).all()
+
+
+def test_two_latents_with_the_same_effect_are_taken_for_each_other() -> None:
+    same = effects()
+    same[1] = same[0]
+    accuracy = learn(same, "concat", 400)
+    assert accuracy[:2].mean() < 0.75
+    assert (accuracy[2:] > 0.9).all()
+
+
+# -- pictures
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> dt.Run:
+    folder = tmp_path_factory.mktemp("proto") / "run"
+    return dt.fit(METHOD, tiny_images(), quick=True, folder=folder, progress=False, device="cpu", active_kl=0.0)
+
+
+def test_the_history_tells_how_the_game_goes(run: dt.Run) -> None:
+    history = run.history
+    assert {"prototype_loss", "query_accuracy", "ways"} <= set(history.data_vars)
+    assert 0 <= float(history["query_accuracy"][-1]) <= 1
+
+
+def test_accuracies_are_those_of_the_latents_and_come_again(run: dt.Run) -> None:
+    accuracy = query_accuracies(run, tiny_images(), episodes=5)
+    assert accuracy["unit"].values.tolist() == ["z0", "z1", "z2", "z3"]
+    assert ((accuracy >= 0) & (accuracy <= 1)).all()
+    assert accuracy.equals(query_accuracies(run, tiny_images(), episodes=5))
+    assert len(query_accuracy(run, tiny_images())) == 4
+
+
+def test_an_episode_shows_a_pair_and_its_chances_for_each_latent(run: dt.Run) -> None:
+    layout = episode(run, tiny_images())
+    assert len(layout) == 8
+    chances = [element.dimension_values("chance") for element in layout if type(element).__name__ == "Bars"]
+    assert [float(c.sum()) for c in chances] == pytest.approx([1.0] * 4, abs=1e-4)

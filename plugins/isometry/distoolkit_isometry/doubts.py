@@ -17,6 +17,7 @@ GAP = 3.0
 DUPLICATES = 0.1
 OFF_TANGENT = 0.1
 DEPENDENT = 0.15
+TORN = 0.005
 
 
 class IsometryWarning(MethodWarning):
@@ -94,6 +95,16 @@ def dead(unused: int, latents: int) -> str:
     if not unused:
         return ""
     return f"{unused} of {latents} directions of the code do not vary: ask for {latents - unused} latents"
+
+
+def torn(share: float) -> str:
+    """Near images whose codes lie far apart."""
+    if share <= TORN:
+        return ""
+    return (
+        f"{share:.1%} of near images have codes that lie far apart: the code is torn, or twisted, where training got "
+        "stuck; fit again with another seed, and keep the run that reconstructs best"
+    )
 
 
 def gaussian(ica: Independent) -> str:

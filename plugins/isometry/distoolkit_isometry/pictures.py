@@ -49,6 +49,7 @@ def report_picture(report: IsometryReport) -> hv.Layout:
     styled(bars, title="Eigengap by number of latents", color=OKABE_ITO[1], bokeh=_FRAME)
     layout = _spectrum(report.locality.spectrum, report.suggested) + bars
     layout.opts(shared_axes=False, toolbar=None, backend="bokeh")
+    layout.opts(sublabel_format="", backend="matplotlib")
     return layout.cols(2)
 
 
@@ -67,6 +68,7 @@ def before_and_after(run: Run, images: xr.Dataset) -> hv.Layout:
         plots.append(styled(plot, title=title))
     layout = hv.Layout(plots).cols(2)
     layout.opts(shared_axes=False, toolbar=None, backend="bokeh")
+    layout.opts(sublabel_format="", backend="matplotlib")
     return signed(layout, images)
 
 
@@ -125,7 +127,9 @@ def _spectrum(spectrum: Array, latents: int) -> hv.Bars:
         hv.Dimension("share", label="share of local variance"),
     )
     share = float(spectrum[:latents].sum())
-    return styled(bars, title=f"{latents} directions hold {share:.1%}", color=OKABE_ITO[0], bokeh=_FRAME)
+    ticks = list(range(1, len(spectrum) + 1, 1 + len(spectrum) // 10))
+    title = f"{latents} directions hold {share:.1%}"
+    return styled(bars, title=title, color=OKABE_ITO[0], xticks=ticks, bokeh=_FRAME)
 
 
 def _partners(truth: Array, code: Array) -> list[tuple[int, int, float]]:

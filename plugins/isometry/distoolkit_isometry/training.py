@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -9,16 +10,19 @@ import numpy as np
 import torch
 
 from distoolkit.contract import Batch, Report
+from distoolkit_isometry import doubts as doubt
 from distoolkit_isometry import losses
 from distoolkit_isometry.model import HessianICA
 from distoolkit_isometry.neighbours import Array, nearest, principal_subspace
 from distoolkit_isometry.networks import Autoencoder
 from distoolkit_isometry.spectral import Solution, hessian_ica
+from distoolkit_isometry.tears import torn_share
 
 if TYPE_CHECKING:
     from distoolkit_isometry import AutoencoderConfig, HessianICAConfig, IsometricAEConfig
 
 CHUNK = 512  # images in floats at a time
+LOOKED_AT = 3000  # images among which tears are sought
 PARTNERS = 4  # near images that each image is paired with
 COMPONENTS = 64
 
@@ -146,7 +150,19 @@ def near_images(loop: Any, config: IsometricAEConfig) -> torch.Tensor:
 
 @torch.no_grad()
 def turn(model: Autoencoder, loop: Any, config: AutoencoderConfig) -> Report:
-    """Fit the closing turn on the codes of all images; report what speaks for it."""
+    """Fit the closing turn on the codes of all images; report what speaks for it, and how much of the code is torn."""
     codes = np.concatenate([model.encoder(b["image"]).double().cpu().numpy() for b in loop.chunks(CHUNK)])
     found = model.turn.fit(codes, config.contrast, config.restarts, loop.seed)
-    return {"negentropy": float(np.sort(found.negentropy)[:2][-1])}
+    torn = tear(model, loop)
+    if sentence := doubt.torn(torn):
+        warnings.warn(sentence, doubt.IsometryWarning, stacklevel=2)
+    return {"negentropy": float(np.sort(found.negentropy)[:2][-1]), "torn": torn}
+
+
+def tear(model: Autoencoder, loop: Any) -> float:
+    """Return the share of near images, of a part of all, whose codes lie far apart."""
+    images = landmarks(loop, LOOKED_AT)
+    shape = (loop.spec.channels, loop.spec.height, loop.spec.width)
+    parts = torch.split(torch.from_numpy(images).view(-1, *shape), CHUNK)
+    codes = np.concatenate([model.encoder(part.to(loop.device)).double().cpu().numpy() for part in parts])
+    return torn_share(images, codes)

@@ -17,9 +17,11 @@ from distoolkit_isometry import (
     with_image_points,
 )
 from distoolkit_isometry.charts import Charts
+from distoolkit_isometry.doubts import IsometryWarning
 from distoolkit_isometry.model import HessianICA
 from distoolkit_isometry.score import local_isometry
 from distoolkit_isometry.spectral import hessian_ica
+from distoolkit_isometry.tears import torn_share
 
 import distoolkit as dt
 from distoolkit.config import configure
@@ -235,6 +237,26 @@ def test_pictures_show_what_they_say(run, curved):
     shares = pictures.local_dimension(run, curved).dimension_values("share")
     assert shares[:2].sum() > 0.9
     assert (np.diff(shares) <= 0).all()
+
+
+def test_a_torn_code_is_told_from_a_bent_one(curved):
+    flat = curved["image"].values.reshape(1200, -1) / 255
+    z = curved["factor_values"].values.astype(np.float64)
+    z = z - z.mean(axis=0)
+    bent = np.stack([z[:, 0] + 0.05 * z[:, 1] ** 2, np.sinh(z[:, 1] / 4)], axis=1)
+    assert torn_share(flat, bent) == 0
+    bow_tie = z * np.where(z[:, :1] > 0, [1.0, -1.0], 1.0)  # one half turned over
+    assert torn_share(flat, bow_tie) > 0.02
+    assert torn_share(np.concatenate([flat, flat[:3]]), np.concatenate([z, z[:3]])) == 0
+    assert torn_share(flat[:4], z[:4]) == 0
+
+
+@pytest.mark.filterwarnings("ignore::distoolkit.contract.MethodWarning")
+def test_an_autoencoder_that_got_stuck_says_so(curved, tmp_path, monkeypatch):
+    monkeypatch.setattr("distoolkit_isometry.training.torn_share", lambda images, codes: 0.031)
+    with pytest.warns(IsometryWarning, match=r"3.1% of near images"):
+        run = dt.fit("ae_ica", curved, folder=tmp_path / "r", progress=False, device="cpu", quick=True, steps=3)
+    assert run.history["torn"].values[-1] == pytest.approx(0.031)
 
 
 def test_recovered_factors_are_drawn_beside_the_true_ones(curved):

@@ -246,7 +246,7 @@ def test_a_torn_code_is_told_from_a_bent_one(curved):
     bent = np.stack([z[:, 0] + 0.05 * z[:, 1] ** 2, np.sinh(z[:, 1] / 4)], axis=1)
     assert torn_share(flat, bent) == 0
     bow_tie = z * np.where(z[:, :1] > 0, [1.0, -1.0], 1.0)  # one half turned over
-    assert torn_share(flat, bow_tie) > 0.02
+    assert torn_share(flat, bow_tie) > 0.01  # the doubt begins at half of that
     assert torn_share(np.concatenate([flat, flat[:3]]), np.concatenate([z, z[:3]])) == 0
     assert torn_share(flat[:4], z[:4]) == 0
 

@@ -1,0 +1,7 @@
+from distoolkit_csdismo import METHOD
+
+from distoolkit.testing import check_method
+
+
+def test_it_keeps_the_contract() -> None:
+    check_method(METHOD)

@@ -20,8 +20,9 @@ _ASPECT = 2.2
 def openings(run: Run, images: xr.Dataset) -> hv.Overlay:
     """Draw when each dimension opened, and what the test at the end of each window said.
 
-    One row a dimension, one box a window, from its opening to its test; in the box are the three figures that decide,
-    and its colour is the verdict: accepted, a second window, closed.
+    One row a dimension, one box a window, from its opening to its test. In the box stand, from top to bottom, the three
+    figures that decide: KL (nats), share read back, mean change of a pixel. Its colour is the verdict: green for
+    accepted, yellow for a second window, red for closed.
     """
     ready()
     trials, config = trials_of(run), run.config
@@ -45,7 +46,7 @@ def openings(run: Run, images: xr.Dataset) -> hv.Overlay:
     picture = styled(
         found * labels,
         title=f"{kept} of {config.latents} dimensions accepted; {_end(config, trials)}",
-        xlabel="step",
+        xlabel="step   (in a box: KL in nats, share read back, change of a pixel)",
         ylabel="dimension of z1",
         xlim=(0, config.steps),
         ylim=(0.4, config.latents + 0.6),
@@ -82,13 +83,18 @@ def _end(config: Config, trials: list[Trial]) -> str:
 
 def _figures(trial: Trial) -> str:
     f = trial.figures
-    return f"KL {f.kl:.2g}\nread back {f.recovery:.2f}\nchange {f.change:.3f}"
+    return f"{f.kl:.2f}\n{_unsigned(f.recovery)}\n{f.change:.3f}"
+
+
+def _unsigned(share: float) -> str:
+    """Write a share with two digits, and nothing as 0.00, not -0.00."""
+    return f"{round(share, 2) + 0.0:.2f}"
 
 
 def _sentence(trial: Trial, opened: int, config: Config) -> str:
     f = trial.figures
     measured = (
-        f"KL {f.kl:.2f} nats (needs {config.accept_kl:g}), read back {f.recovery:.2f} of its variance "
+        f"KL {f.kl:.2f} nats (needs {config.accept_kl:g}), read back {_unsigned(f.recovery)} of its variance "
         f"(needs {config.accept_recovery:g}), changes a pixel by {f.change:.3f} (needs {config.accept_change:g})"
     )
     verdict = {"accepted": "accepted", "retry": "gets a second window", "closed": "closed"}[trial.verdict]

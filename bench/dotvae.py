@@ -17,6 +17,7 @@ from bench.measure import Row, take_turns
 from distoolkit import schema
 from distoolkit.runs import spec_of
 from distoolkit.training import start
+from distoolkit.training.devices import use_channels_last
 
 BATCH, EPOCH = 64, 10
 _WINDOW: dict[str, Any] = {"steps": 1000, "pretrain_share": 0.01, "window_share": 0.8, "batch_size": BATCH}
@@ -45,11 +46,13 @@ def _ours(images: xr.Dataset, folder: str, weights: Any) -> Callable[[], Any]:
 def _bare(images: xr.Dataset, weights: Any) -> Callable[[], None]:
     """Write the same steps out: images preloaded as uint8, channels last, fused Adams, nothing else."""
     c, spec = Config(**_WINDOW, **weights), spec_of(images)
-    model = build(c, spec).to(memory_format=torch.channels_last)
+    model = build(c, spec)
+    use_channels_last(model)
     model.open(0)
     adam = torch.optim.Adam(model.parameters(), lr=c.lr, fused=True)
     adam_i = torch.optim.Adam(model.parameters(), lr=c.lr_intervention, fused=True)
-    judge = Discriminator(spec, c.width).to(memory_format=torch.channels_last)
+    judge = Discriminator(spec, c.width)
+    use_channels_last(judge)
     adam_d = torch.optim.Adam(judge.parameters(), lr=c.lr_discriminator, betas=(0.5, 0.9), fused=True)
     store, opened, few = torch.from_numpy(images["image"].values), torch.tensor([0]), slice(c.interventions)
 

@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from distoolkit_csdismo import Config, losses, vgg
+from distoolkit_csdismo import Config, losses, presets, vgg
 from distoolkit_csdismo.constraints import (
     CONSTRAINTS,
+    MOST,
     TEMPERATURE,
     discriminate,
     moment_kl,
@@ -85,6 +86,10 @@ def test_discrimination_by_a_slow_formula_and_without_gradient_through_the_memor
     (gradient,) = torch.autograd.grad(loss, table)
     assert (gradient[[0, 2, 3, 5]] == 0).all()
     assert (gradient[index].abs().sum(1) > 0).all()
+
+
+def test_of_a_large_table_some_are_drawn() -> None:
+    assert discriminate(torch.ones(MOST + 500, 3), torch.arange(4)).item() == pytest.approx(math.log(MOST))
 
 
 def test_kl_of_the_moments_is_that_of_torch() -> None:
@@ -244,6 +249,11 @@ def test_code_is_content_then_style() -> None:
     assert [(unit.name, unit.size) for unit in model.layout] == [("content", 7), ("style", 2)]
     code = drawn(3, 9).float()
     torch.testing.assert_close(model.decode(code), model.generator(code[:, :7], code[:, 7:]))
+
+
+def test_presets_can_be_built() -> None:
+    model = build(presets.CARS3D, ImageSpec(3, 64, 64, 4))
+    assert model.decode(drawn(1, 256).float()).shape == (1, 3, 64, 64)
 
 
 def test_tables_begin_small() -> None:

@@ -6,10 +6,11 @@ import tempfile
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import distoolkit_dotvae.losses as losses
 import numpy as np
 import torch
 import xarray as xr
-from distoolkit_dotvae import Config, losses
+from distoolkit_dotvae import Config
 from distoolkit_dotvae.card import SCHEDULE_ONLY
 from distoolkit_dotvae.model import Discriminator, build
 

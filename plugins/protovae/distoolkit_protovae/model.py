@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from distoolkit_protovae import Config
 
 
+CONTRAST = 4.0
+"""What the change of a picture is multiplied by: a step of one latent changes few pixels, and these a little."""
+
+
 class PairEmbedding(nn.Module):
     """Embed ordered pairs of pictures: (pair, channel, y, x) twice -> (pair, size).
 
@@ -31,9 +35,10 @@ class PairEmbedding(nn.Module):
     width
         Channels of the first convolution; the others have twice as many.
     pair
-        ``"concat"`` stacks the two pictures on their channels. ``"abs_diff"`` embeds each and takes the absolute
-        difference. The plain difference is not offered: raising and lowering a latent give opposite vectors, whose
-        mean, the prototype, is about zero for every latent.
+        ``"concat"`` stacks the first picture and the change on their channels. That is what the two pictures hold,
+        no more and no less, but the embedding learns much sooner from it. ``"abs_diff"`` embeds each and takes the
+        absolute difference. The plain difference is not offered: raising and lowering a latent give opposite
+        vectors, whose mean, the prototype, is about zero for every latent.
     pooling
         ``"global"`` averages the features over all places, so that the embedding sees what changes and not where;
         ``"flat"`` keeps the places.
@@ -53,11 +58,16 @@ class PairEmbedding(nn.Module):
             flat = channels * (spec.height // 8) * (spec.width // 8)
             layers += [nn.Flatten(), nn.Linear(flat, 4 * size), nn.LeakyReLU(0.2), nn.Linear(4 * size, size)]
         self.layers = nn.Sequential(*layers)
+        for layer in self.layers:
+            if isinstance(layer, nn.Conv2d | nn.Linear):
+                # torch's own start shrinks the signal in every layer: all distances would begin, and stay, near zero
+                nn.init.kaiming_normal_(layer.weight, a=0.2)
+                nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
 
     def forward(self, before: torch.Tensor, after: torch.Tensor) -> torch.Tensor:
         """Return the embeddings, without activation or normalisation."""
         if self.pair == "concat":
-            stacked: torch.Tensor = self.layers(torch.cat([before, after], dim=1))
+            stacked: torch.Tensor = self.layers(torch.cat([before, CONTRAST * (after - before)], dim=1))
             return stacked
         change: torch.Tensor = self.layers(after) - self.layers(before)
         return change.abs()

@@ -121,16 +121,18 @@ def _pair(before: torch.Tensor, after: torch.Tensor, title: str) -> hv.RGB:
     )
 
 
-def _chances(names: list[str], chances: list[float], true: int) -> hv.Bars:
-    rows = [
-        (name, chance, "changed" if k == true else "other")
-        for k, (name, chance) in enumerate(zip(names, chances, strict=True))
+def _chances(names: list[str], chances: list[float], true: int) -> hv.Overlay:
+    """Draw the true latent in orange over the others in grey: matplotlib has one colour for all bars."""
+    ours = [(name, chance if k == true else 0.0) for k, (name, chance) in enumerate(zip(names, chances, strict=True))]
+    others = [(name, 0.0 if k == true else chance) for k, (name, chance) in enumerate(zip(names, chances, strict=True))]
+    parts = [
+        styled(
+            hv.Bars(rows, "latent", hv.Dimension("chance", label="probability")),
+            color=colour,
+            ylim=(0, 1.02),
+            bokeh={"frame_width": 240, "frame_height": 100, "toolbar": None},
+            matplotlib={"aspect": 2.4},
+        )
+        for rows, colour in ((others, "#8b949e"), (ours, "#d55e00"))
     ]
-    bars = hv.Bars(rows, "latent", [hv.Dimension("chance", label="probability"), "kind"])
-    return styled(
-        bars,
-        color=hv.dim("kind").categorize({"changed": "#d55e00", "other": "#8b949e"}),
-        ylim=(0, 1.02),
-        bokeh={"frame_width": 240, "frame_height": 100, "toolbar": None},
-        matplotlib={"aspect": 2.4},
-    )
+    return hv.Overlay(parts)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import holoviews as hv
 import pytest
 import torch
 from distoolkit_protovae import METHOD, Config, prototypes
@@ -154,6 +155,10 @@ def test_latents_with_effects_of_their_own_are_recognised() -> None:
     assert (learn(effects(), "concat", 400) > 0.9).all()
 
 
+def test_stacked_pairs_are_learnt_as_soon() -> None:
+    assert (learn(effects(), "concat", 300) > 0.9).all()
+
+
 def test_two_latents_with_the_same_effect_are_taken_for_each_other() -> None:
     same = effects()
     same[1] = same[0]
@@ -188,5 +193,9 @@ def test_accuracies_are_those_of_the_latents_and_come_again(run: dt.Run) -> None
 def test_an_episode_shows_a_pair_and_its_chances_for_each_latent(run: dt.Run) -> None:
     layout = episode(run, tiny_images())
     assert len(layout) == 8
-    chances = [element.dimension_values("chance") for element in layout if type(element).__name__ == "Bars"]
-    assert [float(c.sum()) for c in chances] == pytest.approx([1.0] * 4, abs=1e-4)
+    bars = [element for element in layout if type(element).__name__ == "Overlay"]
+    chances = [sum(part.dimension_values("chance").sum() for part in both) for both in bars]
+    assert [float(chance) for chance in chances] == pytest.approx([1.0] * 4, abs=1e-4)
+    for pair, (_, true) in zip(list(layout)[::2], bars, strict=True):
+        changed = hv.Store.lookup_options("bokeh", pair, "plot").kwargs["title"].split()[0]
+        assert [name for name, chance in true.data.itertuples(index=False) if chance] == [changed]

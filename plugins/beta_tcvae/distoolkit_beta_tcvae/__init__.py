@@ -45,7 +45,7 @@ METHOD = Method(
     fidelity=Fidelity(
         source="paper",
         deviations=(
-            "written from knowledge of the paper, without its text at hand: the numbers of its equations are not checked",
+            "written from knowledge of the paper, without its text at hand: equation numbers are not checked",
             "mutual information and dimension-wise KL weigh 1 each, as in the paper's experiments, with no setting",
             "the stratified estimator weighs all other images of the batch alike, where the paper gives one of "
             "them a weight of its own: the expectation is the same, the variance smaller",

@@ -51,7 +51,7 @@ _PAPER = Paper(
     url="https://arxiv.org/abs/1711.00848",
 )
 _DEVIATIONS = (
-    "written from knowledge of the paper, without its text at hand: the numbers of its equations are not checked",
+    "written from knowledge of the paper, without its text at hand: equation numbers are not checked",
     "the covariance is that of the batch, divided by its size minus one",
     "learning rate, batch size and length of training were chosen for two CPU cores and are not the paper's",
     "the networks are those of later comparisons, with half their channels and ELU, scaled to the images",

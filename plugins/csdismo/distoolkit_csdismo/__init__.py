@@ -81,12 +81,14 @@ METHOD = Method(
 
 DIGITS = DataSource(
     name="coloured_digits",
-    summary="Scikit-learn's handwritten digits in six colours on six shaded backgrounds, at a fixed position",
+    summary="1,797 handwritten digits of scikit-learn, 16x16 or 32x32, in six colours on six shaded backgrounds",
     load="distoolkit_csdismo.digits:load",
     embedded=True,
     licence="BSD-3-Clause (the digits, from scikit-learn)",
-    notes=("each handwritten form comes once, in one pair of colours, both drawn at random by the seed",),
-    factors={"digit": 10, "foreground": 6, "background": 6},
+    notes=(
+        "each handwritten form comes once, in one pair of colours, both drawn at random by the seed",
+        "factors: digit 10, foreground 6, background 6; not every combination is there",
+    ),
 )
 
 

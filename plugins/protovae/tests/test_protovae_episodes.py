@@ -114,6 +114,14 @@ def test_clusters_far_apart_are_told_apart() -> None:
     assert torch.equal(prototypes.accuracy(scores, torch.ones(4, dtype=torch.bool)), torch.ones(4))
 
 
+def test_plain_differences_would_leave_chance() -> None:
+    """Raised and lowered by turns, a latent's differences have the prototype 0: why the plain one is not offered."""
+    difference = 9.0 * torch.eye(4)
+    vectors = difference[:, None, :] * torch.tensor([1.0, -1.0] * 4)[:, None]
+    assert loss_of(vectors, support=4) == pytest.approx(math.log(4), abs=1e-6)
+    assert loss_of(vectors.abs(), support=4) < 1e-6
+
+
 def test_order_of_the_support_and_names_of_the_ways_do_not_matter() -> None:
     vectors = embedded()
     shuffled = torch.cat([vectors[:, [2, 0, 1]], vectors[:, 3:]], dim=1)

@@ -167,6 +167,40 @@ def test_two_latents_with_the_same_effect_are_taken_for_each_other() -> None:
     assert (accuracy[2:] > 0.9).all()
 
 
+def test_one_idle_latent_is_recognised_as_well() -> None:
+    """Nothing changes: that, too, is an effect of one's own. So a single idle latent costs nothing."""
+    idle = effects()
+    idle[0] = 0
+    assert (learn(idle, "concat", 300) > 0.9).all()
+
+
+def test_the_embedding_of_the_defaults_learns_kinds_of_change() -> None:
+    """Three latents drive three colours of whole pictures; the place of a change plays no part."""
+    torch.manual_seed(0)
+    c = Config()
+    spec, everything = ImageSpec(3, 16, 16), torch.ones(3, dtype=torch.bool)
+    embed = PairEmbedding(spec, c.embedding, width=c.embedding_width, pair=c.pair, pooling=c.pooling)
+    adam = torch.optim.Adam(embed.parameters(), lr=c.lr)
+    right = torch.zeros(())
+    for step in range(150):
+        code = torch.randn(32, 3)
+        drawn = draw(
+            code, everything, ways=3, pairs=8, value=c.value, gap=c.gap, reach=c.reach,
+            generator=torch.Generator().manual_seed(step),
+        )  # fmt: skip
+        before, after = (
+            torch.sigmoid(z.flatten(0, 1))[:, :, None, None].expand(-1, -1, 16, 16)
+            for z in (code[drawn.rows], drawn.codes)
+        )
+        scores = prototypes.logits(embed(before, after).view(3, 8, -1), 4)
+        adam.zero_grad()
+        prototypes.loss(scores, everything).backward()
+        adam.step()
+        if step >= 120:
+            right += prototypes.accuracy(scores.detach(), everything).mean() / 30
+    assert right > 0.9
+
+
 # -- pictures
 
 

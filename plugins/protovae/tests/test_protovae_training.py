@@ -171,7 +171,7 @@ def test_one_idle_latent_is_recognised_as_well() -> None:
     """Nothing changes: that, too, is an effect of one's own. So a single idle latent costs nothing."""
     idle = effects()
     idle[0] = 0
-    assert (learn(idle, "concat", 300) > 0.9).all()
+    assert (learn(idle, "concat", 150) > 0.9).all()
 
 
 def test_the_embedding_of_the_defaults_learns_kinds_of_change() -> None:

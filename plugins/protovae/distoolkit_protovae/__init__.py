@@ -73,7 +73,8 @@ METHOD = Method(
             "the full text was not read: the method is rebuilt from the abstract, Prototypical Networks (Snell et al. "
             "2017) and the authors' earlier work on latent interventions; no equation, network or figure was seen",
             "the label of a pair is the index of the changed latent, one latent a pair: our reading",
-            "both pictures are decoded, and stacked for the embedding: our choice",
+            "both pictures are decoded, and the embedding is shown the first and the change, times 4: our choice; "
+            "shown the two as they are, it learnt nothing in short runs",
             "by default the new value is a small step, the embedding pools over places, the gradient reaches the "
             "encoder and only active latents take part: chosen in short runs on small sprites, where the literal "
             "reading did not score above its twin; that reading is distoolkit_protovae.AS_RECONSTRUCTED",

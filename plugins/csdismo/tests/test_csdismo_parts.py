@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -200,10 +201,7 @@ def test_one_scale_is_plain_ssim() -> None:
     one = picture(1, 1, 16, 16)
     other = (one + 0.2 * picture(1, 1, 16, 16, seed=1)).clamp(max=1)
     a, b = (x[0, 0].double().numpy() for x in (one, other))
-
-    def mean(x: np.ndarray) -> np.ndarray:
-        return gaussian_filter(x, 1.5, truncate=3.5)
-
+    mean = partial(gaussian_filter, sigma=1.5, truncate=3.5)
     light = (2 * mean(a) * mean(b) + 0.01**2) / (mean(a) ** 2 + mean(b) ** 2 + 0.01**2)
     shared = mean(a * b) - mean(a) * mean(b)
     spread = mean(a * a) - mean(a) ** 2 + mean(b * b) - mean(b) ** 2

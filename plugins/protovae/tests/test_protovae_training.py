@@ -152,10 +152,6 @@ def effects(latents: int = 6) -> torch.Tensor:
 
 
 def test_latents_with_effects_of_their_own_are_recognised() -> None:
-    assert (learn(effects(), "concat", 400) > 0.9).all()
-
-
-def test_stacked_pairs_are_learnt_as_soon() -> None:
     assert (learn(effects(), "concat", 300) > 0.9).all()
 
 

@@ -21,7 +21,7 @@ class Config:
     likelihood: str = knob("bernoulli", ("bernoulli", "gaussian"), "of the pixels; gaussian is half the squared error")
     width: int = knob(16, (4, 256, 4), "channels of the VAE's first convolutions")
     activation: str = knob("elu", ("relu", "elu", "leaky_relu", "silu"), "non-linearity of the VAE")
-    prototype_weight: float = knob(10.0, (0.0, 1000.0, 1.0), "weight of the episodes' loss (lambda); 0 is a plain VAE")
+    prototype_weight: float = knob(5.0, (0.0, 1000.0, 1.0), "weight of the episodes' loss (lambda); 0 is a plain VAE")
     warmup: float = knob(0.15, (0.0, 1.0, 0.05), "part of the training without episodes")
     ramp: float = knob(0.1, (0.0, 1.0, 0.05), "part of the training over which the weight then rises from 0")
     reaches: str = knob(

@@ -91,7 +91,7 @@ def test_the_plain_vae_is_that_of_an_independent_loop(tmp_path: Path) -> None:
 def test_the_weight_rises_after_the_warm_up() -> None:
     config = settings(steps=100, warmup=0.2, ramp=0.1, prototype_weight=10.0)
     assert [weight_at(step, config) for step in (0, 19, 20, 24, 29, 30, 99)] == pytest.approx([0, 0, 1, 5, 10, 10, 10])
-    assert weight_at(0, settings(warmup=0.0, ramp=0.0)) == 10.0
+    assert weight_at(0, settings(warmup=0.0, ramp=0.0, prototype_weight=10.0)) == 10.0
     assert weight_at(99, settings(steps=100, warmup=1.0, ramp=0.0)) == 0.0
 
 

@@ -81,12 +81,15 @@ def measured(
     folder: Path,
     data: Mapping[str, Callable[[], Known]],
     arms: Mapping[str, Mapping[str, Any]],
+    scores: Callable[[Run, Known], dict[str, float]] | None = None,
     **settings: Any,
 ) -> Iterator[Row]:
     """Fit and score every arm on every data set.
 
     Parameters
     ----------
+    scores
+        What to measure; without it `figures`.
     settings
         That all arms share.
     """
@@ -96,7 +99,7 @@ def measured(
             for arm, changes in arms.items():
                 place = folder / "-".join([*arm.replace(",", "").split(), name, str(seed)])
                 run = fit("cs_dismo", known.images, seed=seed, folder=place, resume=True, **{**settings, **changes})
-                yield score(run, known, name, arm)
+                yield score(run, known, name, arm, scores or figures)
 
 
 def coloured_digits(size: int = 16, sample: int | None = None) -> Known:
@@ -138,7 +141,7 @@ def scenes(sample: int = 1500) -> Known:
     return Known(images, held, (True, True, True, False, False, False), truth)
 
 
-def score(run: Run, known: Known, data: str, arm: str) -> Row:
+def score(run: Run, known: Known, data: str, arm: str, scores: Callable[[Run, Known], dict[str, float]]) -> Row:
     """Score one run, or read what was kept."""
     kept = run.folder / "row.json"
     if kept.exists():
@@ -147,7 +150,7 @@ def score(run: Run, known: Known, data: str, arm: str) -> Row:
         data=data,
         arm=arm,
         seed=run.seed,
-        scores=figures(run, known),
+        scores=scores(run, known),
         provenance={"standard": [], "lower_is_better": LOWER, **provenance(run, known.images)},
     )
     write_json(kept, asdict(row))
@@ -170,21 +173,17 @@ def figures(run: Run, known: Known, *, pairs: int = PAIRS) -> dict[str, float]:
         ``content_in_content``: the least accuracy of a content factor from content. ``dependence``,
         ``dependence_p``: of content and style.
     """
-    model: Any = run.model()
     code, held = (encode(run, images) for images in (known.images, known.held))
     images = known.images["image"].values / 255
-    mean = images.mean(0)
-    nmse = float(model.table_error) / float(((images - mean) ** 2).mean())
-    blank = float(((known.held["image"].values / 255 - mean) ** 2).mean())
+    nmse = table_nmse(run, images)
+    blank = float(((known.held["image"].values / 255 - images.mean(0)) ** 2).mean())
     nmse_held = float(held["reconstruction_mse"].mean()) / blank
     codes = code["code"].values
-    split = model.layout[0].size
-    rng = np.random.default_rng(0)
-    first, second = rng.integers(len(images), size=(2, pairs))
-    drawn = mixed(run, codes, first, second, split)
+    split = content_size(run)
+    drawn, first, second = transferred(run, codes, pairs)
     truth = known.truth(first, second, known.roles)
     roles, best = measures.best_roles(drawn, (first, second), images, known.truth, len(known.roles))
-    looked_at = rng.choice(len(codes), min(LOOKED_AT, len(codes)), replace=False)
+    looked_at = np.random.default_rng(0).choice(len(codes), min(LOOKED_AT, len(codes)), replace=False)
     dependence, p = measures.independence(codes[looked_at, :split], codes[looked_at, split:])
     return {
         "nmse": nmse,
@@ -193,10 +192,28 @@ def figures(run: Run, known: Known, *, pairs: int = PAIRS) -> dict[str, float]:
         "transfer": measures.transfer_errors(drawn, images[first], images[second], truth)[1],
         "best_map": best,
         "best_map_is_expected": float(roles == known.roles),
-        **_leaks(codes, known, split),
+        **leaks(codes, known, split),
         "dependence": dependence,
         "dependence_p": p,
     }
+
+
+def table_nmse(run: Run, images: Array) -> float:
+    """Return the squared error of pictures drawn from the tables, over that of the mean of the images in [0, 1]."""
+    model: Any = run.model()
+    return float(model.table_error) / float(((images - images.mean(0)) ** 2).mean())
+
+
+def transferred(run: Run, codes: Array, pairs: int) -> tuple[Array, Array, Array]:
+    """Draw random pairs of images mixed; return the pictures, where content came from, and where style."""
+    first, second = np.random.default_rng(0).integers(len(codes), size=(2, pairs))
+    return mixed(run, codes, first, second, content_size(run)), first, second
+
+
+def content_size(run: Run) -> int:
+    """Return how many entries of a code are content: they come first."""
+    model: Any = run.model()
+    return int(model.layout[0].size)
 
 
 def mixed(run: Run, code: Array, first: Array, second: Array, split: int) -> Array:
@@ -204,18 +221,22 @@ def mixed(run: Run, code: Array, first: Array, second: Array, split: int) -> Arr
     return np.asarray(decode(run, np.concatenate([code[first, :split], code[second, split:]], axis=1))["image"] / 255)
 
 
-def _leaks(table: Array, known: Known, split: int) -> dict[str, float]:
+def leaks(table: Array, known: Known, split: int, *, mlp: bool = True) -> dict[str, float]:
+    """Return what probes find of each role's factors in either part of the code; without ``mlp`` linear ones only."""
     names = [str(n) for n in known.images["factor"].values]
     style = [n for n, s in zip(names, known.roles, strict=True) if s]
     content = [n for n in names if n not in style]
     factors = known.images["factors"].values
-    by_content = measures.probes(table[:, :split], factors, names)
-    by_style = measures.probes(table[:, split:], factors, names)
+    by_content = measures.probes(table[:, :split], factors, names, mlp=mlp)
+    by_style = measures.probes(table[:, split:], factors, names, mlp=mlp)
+    found = {"style_leak": measures.summary(by_content, style)}
+    if mlp:
+        found["style_leak_mlp"] = measures.summary(by_content, style, probe=1)
+    found["content_leak"] = measures.summary(by_style, content)
+    if mlp:
+        found["content_leak_mlp"] = measures.summary(by_style, content, probe=1)
     return {
-        "style_leak": measures.summary(by_content, style),
-        "style_leak_mlp": measures.summary(by_content, style, probe=1),
-        "content_leak": measures.summary(by_style, content),
-        "content_leak_mlp": measures.summary(by_style, content, probe=1),
+        **found,
         "content_in_content": min(by_content[n][0] for n in content),
         "style_in_style": min(by_style[n][0] for n in style),
     }

@@ -22,6 +22,9 @@ def test_probes_find_what_is_there_and_chance_elsewhere() -> None:
     assert 0.3 < chance < 0.5
     assert abs(found["absent"][0] - found["absent"][2]) < 0.15
     assert measures.summary(found, ["there"]) == linear - chance
+    quick = measures.probes(code, factors, ["there", "absent"], mlp=False)
+    assert quick["absent"][::2] == found["absent"][::2]
+    assert np.isnan(quick["there"][1])
 
 
 def test_distance_correlation_is_one_of_itself_and_small_of_noise() -> None:

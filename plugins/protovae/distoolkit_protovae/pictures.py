@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import holoviews as hv
 import numpy as np
@@ -16,8 +16,12 @@ from distoolkit.nn import kl_standard_normal
 from distoolkit.runs import Run
 from distoolkit.views.backend import ready, styled
 from distoolkit_protovae import prototypes
+from distoolkit_protovae.episodes import Episode
 from distoolkit_protovae.model import ProtoVAE
 from distoolkit_protovae.training import play
+
+if TYPE_CHECKING:
+    from distoolkit_protovae import Config
 
 _MOST = 512  # images that episodes are played on
 _SHOWN = 6  # latents in the picture of an episode
@@ -48,14 +52,14 @@ def episode(run: Run, images: xr.Dataset, *, seed: int = 0) -> hv.Layout:
     probabilities, the true latent in orange.
     """
     ready()
-    model, code, active = _prepared(run, images)
-    config = _plain(run)
+    model: Any = run.model()
+    config = plain(run.config)
     with torch.no_grad():
         generator = torch.Generator().manual_seed(seed)
+        code, active = codes(model, images, config)
         scores, drawn = play(model, code, model.vae.logits(code), active, config, generator)
         pairs = drawn.codes.shape[1]
-        before = model.decode(code[drawn.rows[:, config.support]])
-        after = model.decode(drawn.codes[:, config.support])
+        before, after = first_queries(model, code, drawn, config.support)
     chances = scores[:, 0].masked_fill(~drawn.valid, -torch.inf).softmax(1)
     names = [f"z{int(k)}" for k in drawn.latents]
     shown = [way for way in range(len(names)) if drawn.valid[way]][:_SHOWN]
@@ -79,30 +83,45 @@ def query_accuracies(run: Run, images: xr.Dataset, episodes: int = 20, seed: int
     xarray.DataArray
         (unit,) mean over the episodes; NaN for a latent that is not active.
     """
-    model, code, active = _prepared(run, images)
-    config = _plain(run)
+    model: Any = run.model()
+    config = plain(run.config)
+    code, active = codes(model, images, config)
+    found = recognised(model, code, active, config, episodes, seed)
+    return xr.DataArray(found.numpy(), dims="unit", coords={"unit": [f"z{k}" for k in range(len(active))]})
+
+
+def recognised(
+    model: ProtoVAE, code: torch.Tensor, active: torch.Tensor, config: Config, episodes: int, seed: int = 0
+) -> torch.Tensor:
+    """Return the share of queries named rightly for each latent, (latent,); NaN for those that are not active."""
     logits = model.vae.logits(code)
     generator = torch.Generator().manual_seed(seed)
     found = torch.full((episodes, len(active)), torch.nan)
     for number in range(episodes):
         scores, drawn = play(model, code, logits, active, config, generator)
-        found[number, drawn.latents] = prototypes.accuracy(scores, drawn.valid)
-    return xr.DataArray(found.nanmean(0).numpy(), dims="unit", coords={"unit": [f"z{k}" for k in range(len(active))]})
+        found[number, drawn.latents.cpu()] = prototypes.accuracy(scores, drawn.valid).cpu()
+    return found.nanmean(0)
 
 
-def _prepared(run: Run, images: xr.Dataset) -> tuple[ProtoVAE, torch.Tensor, torch.Tensor]:
-    """Return the model, codes of the first images, and which latents are active on them."""
-    model: Any = run.model()
-    pixels = Pixels(images.isel(sample=slice(_MOST)), torch.device("cpu"), resident=False)
-    with torch.no_grad():
-        moments = [model.vae.moments(batch["image"]) for batch in pixels.chunks(256)]
+def codes(model: ProtoVAE, images: xr.Dataset, config: Config) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return codes of the first images, (image, latent), and which latents are active on them, (latent,)."""
+    device = next(model.parameters()).device
+    pixels = Pixels(images.isel(sample=slice(_MOST)), device, resident=False)
+    moments = [model.vae.moments(batch["image"]) for batch in pixels.chunks(256)]
     mean, logvar = (torch.cat(parts) for parts in zip(*moments, strict=True))
-    return model, mean, kl_standard_normal(mean, logvar).mean(0) > run.config.active_kl
+    return mean, kl_standard_normal(mean, logvar).mean(0) > config.active_kl
 
 
-def _plain(run: Run) -> Any:
-    """Return the run's settings with every active latent in the episode and the pictures as they are."""
-    return dataclasses.replace(run.config, ways=run.config.latents, class_pool="active", noise=0.0, blur=0.0)
+def first_queries(
+    model: ProtoVAE, code: torch.Tensor, drawn: Episode, support: int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the first query of each latent: pictures before and after the change, (latent, channel, y, x) each."""
+    return model.decode(code[drawn.rows[:, support]]), model.decode(drawn.codes[:, support])
+
+
+def plain(config: Config) -> Config:
+    """Return settings with every active latent in the episode and the pictures as they are."""
+    return dataclasses.replace(config, ways=config.latents, class_pool="active", noise=0.0, blur=0.0)
 
 
 def _pair(before: torch.Tensor, after: torch.Tensor, title: str) -> hv.RGB:

@@ -7,6 +7,7 @@ two images can be drawn.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,11 +18,12 @@ import xarray as xr
 
 from distoolkit.cards import Row, provenance
 from distoolkit.data import load
+from distoolkit.data.grid import factors_of, labelled
 from distoolkit.encoding import decode, encode
 from distoolkit.runs import Run
 from distoolkit.storage import write_json
 from distoolkit.training import fit
-from distoolkit_csdismo import digits, measures
+from distoolkit_csdismo import digits, graded, measures
 
 Array = measures.Array
 ARMS: Mapping[str, Mapping[str, Any]] = {
@@ -68,12 +70,13 @@ class Known:
 
 
 def rows(seeds: Sequence[int], folder: Path) -> Iterator[Row]:
-    """Measure the card: coloured digits first, then scenes, which take four times as long and so have two arms.
+    """Measure the card: coloured digits, then sprites and scenes, which take four times as long and so have two arms.
 
     Finished runs are not repeated.
     """
+    two = {arm: ARMS[arm] for arm in ("cs_dismo", "concat")}
     yield from measured(seeds, folder, {"coloured_digits": coloured_digits}, ARMS)
-    yield from measured(seeds, folder, {"shapes3d": scenes}, {arm: ARMS[arm] for arm in ("cs_dismo", "concat")})
+    yield from measured(seeds, folder, {"graded_sprites": graded_sprites, "shapes3d": scenes}, two)
 
 
 def measured(
@@ -116,6 +119,21 @@ def coloured_digits(size: int = 16, sample: int | None = None) -> Known:
         return digits.draw(written, mixed[:, 1], mixed[:, 2], size) / 255
 
     return Known(images, held, (False, True, True), truth)
+
+
+def graded_sprites(sample: int = 1500) -> Known:
+    """Return sprites on graded backgrounds, with both colours expected to be style; held out are other combinations."""
+    sizes = [factor.size for factor in graded.GRID]
+    index = np.random.default_rng(0).permutation(math.prod(sizes))[: sample + HELD]
+    factors = factors_of(graded.GRID, index)
+    options = {"index": index, "sample": len(index), "size": graded.SIZE}
+    everything = labelled(graded.draw(factors), factors, graded.GRID, "graded_sprites", "rendered-1", **options)
+    images, held = everything.isel(sample=slice(sample)), everything.isel(sample=slice(sample, None))
+
+    def truth(first: Array, second: Array, roles: Sequence[bool]) -> Array:
+        return graded.draw(np.where(roles, factors[second], factors[first])) / 255
+
+    return Known(images, held, (False, False, False, False, False, True, True), truth)
 
 
 def scenes(sample: int = 1500) -> Known:

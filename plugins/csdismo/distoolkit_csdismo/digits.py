@@ -48,19 +48,26 @@ def load(size: Literal[16, 32] = 16, sample: int | None = None, seed: int = 0) -
 def draw(
     form: npt.NDArray[np.int64], foreground: npt.NDArray[np.int64], background: npt.NDArray[np.int64], size: int
 ) -> npt.NDArray[np.uint8]:
-    """Draw handwritten forms (n,) in the colours given (n,): (n, y, x, channel) uint8.
-
-    The background is darker than the digit and fades from top to bottom.
-    """
+    """Draw handwritten forms (n,) in the colours given (n,): (n, y, x, channel) uint8."""
     from sklearn.datasets import load_digits
 
     grey = np.rint(load_digits().images * (255 / 16)).astype(np.uint8)[form]
     ink = np.stack([np.asarray(Image.fromarray(p).resize((size, size), Image.Resampling.BILINEAR)) for p in grey])
-    ink = ink[..., None] / 255
-    fade = np.linspace(1, 0.6, size)[None, :, None, None]
+    return paint(ink / 255, foreground, background)
+
+
+def paint(
+    ink: npt.NDArray[np.float64], foreground: npt.NDArray[np.int64], background: npt.NDArray[np.int64]
+) -> npt.NDArray[np.uint8]:
+    """Give ink (n, y, x) in [0, 1] and what is behind it the colours given (n,): (n, y, x, channel) uint8.
+
+    The background is darker than the ink and fades from top to bottom.
+    """
+    fade = np.linspace(1, 0.6, ink.shape[1])[None, :, None, None]
     front = _palette(1.0)[foreground][:, None, None]
     back = _palette(0.5)[background][:, None, None] * fade
-    return np.rint(255 * (ink * front + (1 - ink) * back)).astype(np.uint8)
+    shares = ink[..., None]
+    return np.rint(255 * (shares * front + (1 - shares) * back)).astype(np.uint8)
 
 
 def _palette(value: float) -> npt.NDArray[np.float64]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from distoolkit_csdismo import digits, measures
+from distoolkit_csdismo import digits, graded, measures
 
 import distoolkit as dt
 
@@ -67,3 +67,25 @@ def test_digits_have_the_colours_of_their_factors() -> None:
     assert red_on_blue[..., 1].max() == 0
     assert red_on_blue[..., 0].max() > 200
     assert red_on_blue[-1, 0, 2] < red_on_blue[0, 0, 2]
+
+
+def test_graded_sprites_by_hand() -> None:
+    """A red square of scale 1.2 on blue: 11.5 of the 32 pixels wide and high."""
+    upright, turned, moved = graded.draw(
+        np.array([[0, 0, 0, 1, 1, 0, 4], [0, 0, 1, 1, 1, 0, 4], [0, 0, 0, 2, 1, 0, 4]])
+    )
+    red = upright[..., 0] / 255
+    assert red.sum() == pytest.approx((2 * 9.6 * 1.2 / 2) ** 2, rel=0.1)
+    np.testing.assert_array_equal(red, red[::-1, ::-1])
+    assert upright[0, 0].tolist() == [0, 0, 128]
+    assert upright[-1, 0, 2] == pytest.approx(255 * 0.5 * 0.6, abs=0.5)
+    assert turned[..., 0].sum() / 255 == pytest.approx(red.sum(), rel=0.1)
+    assert not np.array_equal(turned, upright)
+    columns = [(p[..., 0].sum(0) * np.arange(32)).sum() / p[..., 0].sum() for p in (upright, moved)]
+    assert columns[1] - columns[0] == pytest.approx(2.5, abs=0.3)  # five of 64 pixels
+
+
+def test_every_sprite_looks_different() -> None:
+    values = np.stack(np.meshgrid(*[np.arange(f.size) for f in graded.GRID[:5]], indexing="ij"), -1).reshape(-1, 5)
+    pictures = graded.draw(np.column_stack([values, np.tile([0, 3], (len(values), 1))]))
+    assert len({picture.tobytes() for picture in pictures}) == len(values)

@@ -87,15 +87,21 @@ def test_the_card_has_the_figures_of_the_run(run: dt.Run, known: card.Known) -> 
     assert not set(known.held["sample"].values) & set(known.images["sample"].values)
 
 
-def test_scenes_are_rendered_with_the_roles_asked_for() -> None:
-    scenes = card.scenes(sample=20)
-    assert scenes.images.sizes["sample"] == 20
-    assert scenes.held.sizes["sample"] == card.HELD
-    image = scenes.images["image"].values / 255
+@pytest.mark.parametrize(("make", "roles"), [("scenes", "SSSCCC"), ("graded_sprites", "CCCCCSS")])
+def test_images_of_the_card_are_drawn_with_the_roles_asked_for(make: str, roles: str) -> None:
+    known = getattr(card, make)(sample=20)
+    assert known.images.sizes["sample"] == 20
+    assert known.held.sizes["sample"] == card.HELD
+    assert not set(known.images["sample"].values) & set(known.held["sample"].values)
+    assert known.roles == tuple(role == "S" for role in roles)
+    image = known.images["image"].values / 255
     first, second = np.arange(5), np.arange(5, 10)
-    np.testing.assert_array_equal(scenes.truth(first, second, (False,) * 6), image[first])
-    np.testing.assert_array_equal(scenes.truth(first, second, (True,) * 6), image[second])
-    hues = scenes.images["factors"].values[:, :3]
+    np.testing.assert_array_equal(known.truth(first, second, (False,) * len(roles)), image[first])
+    np.testing.assert_array_equal(known.truth(first, second, (True,) * len(roles)), image[second])
+
+
+def test_scenes_have_few_hues() -> None:
+    hues = card.scenes(sample=20).images["factors"].values[:, :3]
     assert set(np.unique(hues)) <= set(card.HUES)
 
 

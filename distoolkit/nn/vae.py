@@ -8,7 +8,7 @@ from torch.distributions import Normal
 
 from distoolkit.contract import ImageSpec
 from distoolkit.nn.convolution import Decoder, Encoder
-from distoolkit.nn.gaussian import gaussian
+from distoolkit.nn.normal import gaussian
 
 
 class GaussianVAE(nn.Module):

@@ -41,7 +41,7 @@ AUTOENCODER: Method[AutoencoderConfig] = Method(
     ),
     config=AutoencoderConfig,
     quick=AutoencoderConfig(steps=60, ae_width=8, ae_multipliers=(1, 2), ae_blocks=1, codebook=64),
-    model="distoolkit_disdiff.autoencoder:build",
+    model="distoolkit_disdiff.diffusion:build_autoencoder",
     trainer="distoolkit_disdiff.training:train_autoencoder",
     fidelity=Fidelity(
         source="code",

@@ -11,9 +11,9 @@ import torch
 from torch import nn
 
 from distoolkit.contract import ConfigError
+from distoolkit.nn.diffusion.precision import autocast
+from distoolkit.nn.diffusion.unet import Expanding, Shape, Trunk
 from distoolkit_disdiff.choices import POSITIONS
-from distoolkit_disdiff.precision import autocast
-from distoolkit_disdiff.unet import Expanding, Shape, Trunk
 
 
 class OrthogonalEmbedding(nn.Module):
@@ -111,7 +111,7 @@ class Estimator(nn.Module):
         Parameters
         ----------
         maps, time
-            From a `distoolkit_disdiff.unet.Trunk`: the frozen U-Net's, or the estimator's own.
+            From a `distoolkit.nn.diffusion.unet.Trunk`: the frozen U-Net's, or the estimator's own.
         code
             (batch, N, d).
         which

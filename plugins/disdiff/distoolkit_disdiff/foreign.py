@@ -9,8 +9,8 @@ import torch
 from torch import nn
 
 from distoolkit.contract import ConfigError, ImageSpec, Method
+from distoolkit.nn.diffusion.schedule import Schedule
 from distoolkit_disdiff.model import DisDiff, assemble
-from distoolkit_disdiff.schedule import Schedule
 from distoolkit_disdiff.settings import DisDiffConfig
 
 Network = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]

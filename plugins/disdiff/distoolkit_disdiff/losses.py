@@ -8,36 +8,10 @@ from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
+from torch import nn
+from torch.func import functional_call
 
-from distoolkit.contract import ConfigError
-from distoolkit_disdiff.choices import RECONSTRUCTIONS
-from distoolkit_disdiff.schedule import Schedule, like
-
-
-def reconstruction(
-    noise: torch.Tensor, predicted: torch.Tensor, t: torch.Tensor, schedule: Schedule, kind: str = "l1"
-) -> torch.Tensor:
-    """Return the distance of the predicted noise from the true one [4], a number for each sample.
-
-    Parameters
-    ----------
-    noise, predicted
-        (batch, ...).
-    kind
-        ``"l1"``: mean absolute error, as in the code; ``"l2"``: mean squared error; ``"snr"``: PDAE's, the squared
-        error weighted by SNR^0.1 / (1 + SNR) with SNR_t = abar_t / (1 - abar_t).
-    """
-    error = (noise - predicted).float()
-    if kind == "l1":
-        return error.abs().flatten(1).mean(1)
-    squared = error.square().flatten(1).mean(1)
-    if kind == "l2":
-        return squared
-    if kind == "snr":
-        kept = schedule.alpha_bars[t]
-        snr = kept / (1 - kept)
-        return snr**0.1 / (1 + snr) * squared
-    raise ConfigError(f"reconstruction = {kind!r} is not allowed: give {' or '.join(map(repr, RECONSTRUCTIONS))}")
+from distoolkit.nn.diffusion.schedule import like
 
 
 def invariant_logits(before: torch.Tensor, after: torch.Tensor) -> torch.Tensor:
@@ -93,6 +67,22 @@ def pick(fields: torch.Tensor, which: torch.Tensor) -> torch.Tensor:
     """Take one field from each sample: (batch, N, ...) and (batch,) to (batch, ...)."""
     index = like(which, fields).expand(-1, 1, *fields.shape[2:])
     return fields.gather(1, index).squeeze(1)
+
+
+def read_frozen(encoder: nn.Module, image: torch.Tensor) -> torch.Tensor:
+    """Read an image with the encoder's present weights, in evaluation mode and out of the gradient.
+
+    The gradient passes through the encoder to ``image`` but not into its parameters: otherwise the encoder could lower
+    the disentangling loss by moving the reading instead of the picture.
+    """
+    weights = {name: parameter.detach() for name, parameter in encoder.named_parameters()}
+    was_training = encoder.training
+    encoder.eval()
+    try:
+        code: torch.Tensor = functional_call(encoder, weights, (image,))
+    finally:
+        encoder.train(was_training)
+    return code
 
 
 def _distance(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:

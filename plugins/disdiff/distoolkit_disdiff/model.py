@@ -13,12 +13,13 @@ import torch
 from torch import nn
 
 from distoolkit.contract import DataError, ImageSpec, Unit
+from distoolkit.nn.diffusion import sampling
+from distoolkit.nn.diffusion.averaging import make_average
+from distoolkit.nn.diffusion.encoders import make_encoder
+from distoolkit.nn.diffusion.sampling import Predictor
+from distoolkit.nn.diffusion.space import shape_of
 from distoolkit_disdiff import diffusion as diffusions
-from distoolkit_disdiff import sampling
-from distoolkit_disdiff.averaging import make_average
-from distoolkit_disdiff.encoders import make_encoder
 from distoolkit_disdiff.estimator import Estimator
-from distoolkit_disdiff.sampling import Predictor
 
 if TYPE_CHECKING:
     from distoolkit_disdiff.settings import DisDiffConfig
@@ -204,7 +205,7 @@ def assemble(diffusion: Any, config: DisDiffConfig, spec: ImageSpec, *, trunk: b
     channels, side, _ = diffusion.latent_shape
     encoder = make_encoder(config.encoder, spec, config.latents * config.unit_size, config.encoder_width)
     estimator = Estimator(
-        diffusions.shape_of(config, channels, side),
+        shape_of(config, channels, side),
         config.latents,
         config.unit_size,
         position=config.position,

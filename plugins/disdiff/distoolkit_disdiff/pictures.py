@@ -15,9 +15,9 @@ import xarray as xr
 
 from distoolkit.data.batches import Pixels, as_bytes, pick_device
 from distoolkit.encoding import Codec
+from distoolkit.nn.diffusion import sampling
 from distoolkit.runs import Run
 from distoolkit.widgets.pictures import labelled_rows
-from distoolkit_disdiff import sampling
 from distoolkit_disdiff.diffusion import Diffusion
 from distoolkit_disdiff.model import DisDiff
 

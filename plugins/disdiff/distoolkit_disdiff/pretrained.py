@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import os
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-import torch
-from torch import nn
-
 from distoolkit.contract import ConfigError, ImageSpec
+from distoolkit.nn.diffusion import settings as shared
 from distoolkit.runs import Run, open_run
 from distoolkit_disdiff import settings
 
 if TYPE_CHECKING:
-    from distoolkit_disdiff.autoencoder import Autoencoder
+    from distoolkit.nn.diffusion.autoencoder import Autoencoder
     from distoolkit_disdiff.diffusion import Diffusion
 
 # what may differ between a run and the one that builds on it: it changes no weight's shape or meaning
@@ -29,8 +26,8 @@ _FREE = {
     "sampling_steps",
     "frozen_bf16",
 }
-_AUTOENCODER = [f.name for f in dataclasses.fields(settings.FirstStage) if f.name not in _FREE]
-_DIFFUSION = [f.name for f in dataclasses.fields(settings.Diffusion) if f.name not in _FREE]
+_AUTOENCODER = [f.name for f in dataclasses.fields(shared.FirstStage) if f.name not in _FREE]
+_DIFFUSION = [f.name for f in dataclasses.fields(shared.Diffusion) if f.name not in _FREE]
 
 
 def on_top_of(run: Run | str | os.PathLike[str], **changes: Any) -> dict[str, Any]:
@@ -55,7 +52,7 @@ def on_top_of(run: Run | str | os.PathLike[str], **changes: Any) -> dict[str, An
     raise ConfigError(f"nothing builds on {run!r}: give a run of ddpm, disdiff or latent_autoencoder")
 
 
-def load_diffusion(model: Diffusion, config: settings.Diffusion, spec: ImageSpec) -> None:
+def load_diffusion(model: Diffusion, config: shared.Diffusion, spec: ImageSpec) -> None:
     """Take the weights of the run that ``config.pretrained`` names.
 
     Raises
@@ -72,23 +69,11 @@ def load_diffusion(model: Diffusion, config: settings.Diffusion, spec: ImageSpec
     model.load_state_dict(getattr(found, "diffusion", found).state_dict())
 
 
-def load_autoencoder(model: Autoencoder, config: settings.Diffusion, spec: ImageSpec) -> None:
+def load_autoencoder(model: Autoencoder, config: shared.Diffusion, spec: ImageSpec) -> None:
     """Take the weights of the run that ``config.autoencoder`` names; errors as in `load_diffusion`."""
     run = _open(config.autoencoder, "autoencoder", ("latent_autoencoder",))
     _check(run, "autoencoder", config, spec, _AUTOENCODER)
     model.load_state_dict(run.model().state_dict())
-
-
-def fingerprint(module: nn.Module) -> str:
-    """Hash the names and bytes of all weights and buffers; empty for a module without data (the ``meta`` device)."""
-    digest = hashlib.blake2b(digest_size=16)
-    tensors = {**dict(module.named_parameters()), **dict(module.named_buffers())}
-    for name, tensor in sorted(tensors.items()):
-        if tensor.is_meta:
-            return ""
-        digest.update(name.encode())
-        digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
-    return digest.hexdigest()
 
 
 def _networks(config: Any, names: Iterable[str]) -> dict[str, Any]:

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.optim import AdamW
 
-from distoolkit.contract import ConfigError, Report, TrainingError
+from distoolkit.contract import ConfigError, Report
+from distoolkit.nn.diffusion.autoencoder import Autoencoder
+from distoolkit.nn.diffusion.averaging import update_average
+from distoolkit.nn.diffusion.losses import noise_error
+from distoolkit.nn.diffusion.stages import Guard, fit_autoencoder, set_scale, warm_up
 from distoolkit_disdiff import losses, pretrained
-from distoolkit_disdiff.autoencoder import Autoencoder
-from distoolkit_disdiff.averaging import update_average
 from distoolkit_disdiff.diffusion import Diffusion
-from distoolkit_disdiff.encoders import read_frozen
 from distoolkit_disdiff.model import DisDiff
 
 if TYPE_CHECKING:
@@ -63,20 +64,6 @@ def prepare_first_stage(model: Diffusion, loop: Any, config: DDPMConfig | DisDif
         pretrained.load_autoencoder(model.first, config, loop.spec)
 
 
-def fit_autoencoder(model: Autoencoder, loop: Any, steps: int, lr: float, kl_weight: float) -> Iterator[Report]:
-    """Train the first stage: absolute error of the picture plus the loss of its bottleneck."""
-    model.requires_grad_(True)
-    adam = loop.optimizer("autoencoder", torch.optim.Adam(model.parameters(), lr=lr))
-    weight = kl_weight if model.kind == "kl" else 1.0
-    for batch in loop.stage("autoencoder", steps):
-        picture = 2 * batch["image"] - 1
-        reading = model.read(picture)
-        error = (reading.picture - picture).float().abs().mean()
-        bottleneck = reading.bottleneck.mean()
-        loop.minimise(error + weight * bottleneck, adam)
-        yield {"autoencoder_error": error, "bottleneck": bottleneck}
-
-
 def fit_diffusion(model: Diffusion, loop: Any, steps: int, lr: float, warmup: int, ema: float) -> Iterator[Report]:
     """Train the U-Net to predict the noise: mean absolute error, as in the configurations of the authors' code."""
     model.first.requires_grad_(False)
@@ -90,7 +77,7 @@ def fit_diffusion(model: Diffusion, loop: Any, steps: int, lr: float, warmup: in
         t = torch.randint(len(model.schedule), (len(clean),), device=clean.device)
         noise = torch.randn_like(clean)
         predicted = model.unet(model.schedule.add_noise(clean, noise, t), t)
-        loss = losses.reconstruction(noise, predicted, t, model.schedule).mean()
+        loss = noise_error(noise, predicted, t, model.schedule).mean()
         warm_up(adam, lr, loop.stage_step, warmup)
         loop.minimise(loss, adam)
         update_average(model.average, model.unet, loop.stage_step + 1, ema)
@@ -193,57 +180,15 @@ def compute_terms(
     picture = frozen_part.to_picture(after, quantise=False)
     with torch.no_grad():
         picture_before = frozen_part.to_picture(before, quantise=False)
-        read_before = model.by_unit(read_frozen(model.encoder, picture_before))
-    read_after = model.by_unit(read_frozen(model.encoder, picture))
+        read_before = model.by_unit(losses.read_frozen(model.encoder, picture_before))
+    read_after = model.by_unit(losses.read_frozen(model.encoder, picture))
     invariant, variant = losses.disentangling(read_before, read_after, code.detach(), which)
     changed = (before, after) if config.weight_space == "latent" else (picture_before, picture)
     return Terms(
-        losses.reconstruction(noise, predicted, t, schedule, config.reconstruction),
-        losses.reconstruction(noise, frozen, t, schedule, config.reconstruction),
+        noise_error(noise, predicted, t, schedule, config.reconstruction),
+        noise_error(noise, frozen, t, schedule, config.reconstruction),
         invariant,
         variant,
         losses.change_weight(*changed, config.weight_quantile),
         (losses.invariant_logits(read_before, read_after.detach()).argmax(1) == which).float(),
     )
-
-
-@torch.no_grad()
-def set_scale(model: Diffusion, image: torch.Tensor) -> None:
-    """Set the scale of the latent maps from the first batch: one over their standard deviation. On pixels it stays "
-    "1."""
-    if isinstance(model.first, Autoencoder):
-        model.scale.copy_(1 / model.first.to_latent(2 * image - 1).float().std())
-
-
-def warm_up(optimizer: torch.optim.Optimizer, lr: float, step: int, steps: int) -> None:
-    """Set the learning rate for a step (0, 1, ...): rising in a straight line over the first ``steps``."""
-    for group in optimizer.param_groups:
-        group["lr"] = lr * min(1.0, (step + 1) / steps) if steps else lr
-
-
-class Guard:
-    """Compare a frozen part before and after a stage, by a fingerprint of all its weights and buffers.
-
-    The fingerprint is kept in the checkpoint, so that a resumed stage is compared with its true beginning.
-    """
-
-    def __init__(self, loop: Any, name: str, part: torch.nn.Module) -> None:
-        self.name, self.part = name, part
-        self.kept = loop.state(f"frozen {name}", {"fingerprint": ""})
-        if not self.kept["fingerprint"]:
-            self.kept["fingerprint"] = pretrained.fingerprint(part)
-
-    def check(self) -> None:
-        """Raise if the part is not what it was.
-
-        Raises
-        ------
-        TrainingError
-            A weight or a buffer has changed, by whatever hand.
-        """
-        if pretrained.fingerprint(self.part) != self.kept["fingerprint"]:
-            raise TrainingError(
-                f"the {self.name} changed while it was to be frozen: an optimiser, an in-place operation or a module "
-                f"in "
-                "training mode has touched it. The codes of this run cannot be trusted; fit it again"
-            )

@@ -7,11 +7,11 @@ from typing import Any
 
 import torch
 from distoolkit_disdiff import DISDIFF
-from distoolkit_disdiff.averaging import make_average
 from distoolkit_disdiff.model import DisDiff, build
 from distoolkit_disdiff.settings import DisDiffConfig
 
 from distoolkit.contract import ImageSpec
+from distoolkit.nn.diffusion.averaging import make_average
 
 SPEC = ImageSpec(3, 16, 16, 96)
 SMALL: dict[str, Any] = {"width": 8, "multipliers": (1, 2), "encoder_width": 8, "position_size": 8, "warmup": 0}

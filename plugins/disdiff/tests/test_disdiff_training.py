@@ -10,15 +10,14 @@ import pytest
 import torch
 import xarray as xr
 from distoolkit_disdiff import AUTOENCODER, DDPM, DISDIFF, around, on_top_of, training
-from distoolkit_disdiff.averaging import decay_at, update_average
-from distoolkit_disdiff.encoders import read_frozen
+from distoolkit_disdiff.losses import read_frozen
 from distoolkit_disdiff.model import DisDiff
-from distoolkit_disdiff.pretrained import fingerprint
-from distoolkit_disdiff.training import compute_terms, warm_up
+from distoolkit_disdiff.training import compute_terms
 
 import distoolkit as dt
 from distoolkit import encoding
 from distoolkit.contract import ConfigError, RunError, TrainingError
+from distoolkit.nn.diffusion.averaging import update_average
 from distoolkit.runs import Run
 from distoolkit.testing import check_method, tiny_images
 from distoolkit.training import rehearse
@@ -171,28 +170,7 @@ def test_a_frozen_part_that_changes_is_found(tmp_path: Path, monkeypatch: pytest
         fit("disdiff", tmp_path / "run", **FEW)
 
 
-def test_a_fingerprint_sees_every_bit() -> None:
-    module = torch.nn.BatchNorm2d(3)
-    first = fingerprint(module)
-    assert fingerprint(torch.nn.BatchNorm2d(3)) == first
-    module.num_batches_tracked += 1
-    assert fingerprint(module) != first
-    assert fingerprint(module.to("meta")) == ""
-
-
 # -- averages
-
-
-def test_averages_follow_the_ramp() -> None:
-    assert [decay_at(n, 0.9999) for n in (1, 8)] == [2 / 11, 0.5]
-    assert decay_at(10**9, 0.9999) == 0.9999
-    average, module = torch.nn.BatchNorm2d(1), torch.nn.BatchNorm2d(1)
-    average.requires_grad_(False)
-    module.weight.data.fill_(12.0)
-    module.running_mean.fill_(5.0)
-    update_average(average, module, 1, 0.9999)
-    assert float(average.weight) == pytest.approx(2 / 11 * 1 + 9 / 11 * 12)
-    assert float(average.running_mean) == 5
 
 
 def test_codes_are_made_with_the_averages(tmp_path: Path) -> None:
@@ -201,17 +179,6 @@ def test_codes_are_made_with_the_averages(tmp_path: Path) -> None:
         model: Any = fit("disdiff", tmp_path / str(ema), **FEW, ema=ema).model()
         raw = model.encoder(2 * batch() - 1)
         assert torch.equal(model.encode(batch()), raw) is same
-
-
-def test_the_learning_rate_rises_in_a_straight_line() -> None:
-    adam = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
-    seen = []
-    for step in range(5):
-        warm_up(adam, 0.4, step, 4)
-        seen.append(adam.param_groups[0]["lr"])
-    assert seen == pytest.approx([0.1, 0.2, 0.3, 0.4, 0.4])
-    warm_up(adam, 0.4, 0, 0)
-    assert adam.param_groups[0]["lr"] == 0.4
 
 
 # -- building on what is there

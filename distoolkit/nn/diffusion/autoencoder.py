@@ -15,11 +15,11 @@ import torch.nn.functional as F
 from torch import nn
 
 from distoolkit.contract import ConfigError, ImageSpec, Unit
-from distoolkit.nn import kl_standard_normal, reparameterise
-from distoolkit_disdiff.unet import normalise
+from distoolkit.nn.diffusion.unet import normalise
+from distoolkit.nn.normal import kl_standard_normal, reparameterise
 
 if TYPE_CHECKING:
-    from distoolkit_disdiff.settings import AutoencoderConfig, FirstStage
+    from distoolkit.nn.diffusion.settings import FirstStage
 
 COMMITMENT = 0.25
 """Weight of the term that keeps the encoder near its codebook entries (van den Oord et al. 2017)."""
@@ -155,12 +155,6 @@ def make_first_stage(settings: FirstStage, latent_channels: int, spec: ImageSpec
         blocks=settings.ae_blocks,
         codebook=settings.codebook,
     )
-
-
-def build(config: AutoencoderConfig, spec: ImageSpec) -> Autoencoder:
-    """Build the autoencoder as a method of its own."""
-    found: Autoencoder = make_first_stage(config, config.latents, spec)
-    return found
 
 
 class _Block(nn.Module):

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from distoolkit.contract import ConfigError
-from distoolkit_disdiff.choices import SCHEDULES, SHIFTS
+from distoolkit.nn.diffusion.choices import SCHEDULES, SHIFTS
 
 
 def make_betas(kind: str, steps: int, start: float = 0.0015, end: float = 0.0155) -> torch.Tensor:

@@ -6,9 +6,9 @@ import math
 
 import pytest
 import torch
-from distoolkit_disdiff.schedule import Schedule, make_betas
 
 from distoolkit.contract import ConfigError
+from distoolkit.nn.diffusion.schedule import Schedule, make_betas
 
 # k_train / k_ddim of the authors' schedule at some times
 RATIOS = {0: 0.0, 1: 0.499, 2: 0.665, 5: 0.831, 10: 0.907, 20: 0.950, 50: 0.978, 100: 0.988, 500: 0.995, 999: 0.992}

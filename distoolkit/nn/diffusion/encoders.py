@@ -17,11 +17,10 @@ from __future__ import annotations
 
 import torch
 from torch import nn
-from torch.func import functional_call
 
 from distoolkit.contract import ConfigError, ImageSpec
-from distoolkit_disdiff.choices import ENCODERS
-from distoolkit_disdiff.unet import normalise
+from distoolkit.nn.diffusion.choices import ENCODERS
+from distoolkit.nn.diffusion.unet import normalise
 
 _SMALLEST = 4  # side of the last feature map
 
@@ -110,24 +109,8 @@ def _halvings(spec: ImageSpec) -> int:
     halvings = (spec.height // _SMALLEST).bit_length() - 1
     if spec.height != spec.width or spec.height != _SMALLEST * 2**halvings or halvings < 1:
         raise ConfigError(
-            f"images of {spec} do not fit DisDiff's encoder: it halves a square down to {_SMALLEST}x{_SMALLEST}. "
+            f"images of {spec} do not fit this encoder: it halves a square down to {_SMALLEST}x{_SMALLEST}. "
             f"Allowed "
             "are squares of 8, 16, 32, 64, 128, ...; resize the images"
         )
     return halvings
-
-
-def read_frozen(encoder: nn.Module, image: torch.Tensor) -> torch.Tensor:
-    """Read an image with the encoder's present weights, in evaluation mode and out of the gradient.
-
-    The gradient passes through the encoder to ``image`` but not into its parameters: otherwise the encoder could lower
-    the disentangling loss by moving the reading instead of the picture.
-    """
-    weights = {name: parameter.detach() for name, parameter in encoder.named_parameters()}
-    was_training = encoder.training
-    encoder.eval()
-    try:
-        code: torch.Tensor = functional_call(encoder, weights, (image,))
-    finally:
-        encoder.train(was_training)
-    return code

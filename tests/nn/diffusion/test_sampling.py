@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
-from distoolkit_disdiff.sampling import ddim, ddim_invert, ddim_walk, ddpm, sampling_times
-from distoolkit_disdiff.schedule import Schedule, make_betas
 
 from distoolkit.contract import ConfigError, DistoolkitError
+from distoolkit.nn.diffusion.sampling import ddim, ddim_invert, ddim_walk, ddpm, sampling_times
+from distoolkit.nn.diffusion.schedule import Schedule, make_betas
 
 S = 0.5
 
@@ -102,7 +102,12 @@ def test_a_clipped_walk_stays_within_the_range_of_pictures() -> None:
     assert float(found[0][0]) == pytest.approx(0.9**0.5 + 0.1**0.5 * implied, rel=1e-6)
     assert float(found[1][0]) == 1
     assert float(ddim(lambda x, t: torch.zeros_like(x), schedule, start, 2)) == pytest.approx(2)
-    assert float(ddpm(lambda x, t: torch.zeros_like(x), schedule, start, clip=True)) == pytest.approx(1)
+    many, generator = start.expand(20_000, 1), torch.Generator().manual_seed(0)
+    drawn = ddpm(lambda x, t: torch.zeros_like(x), schedule, many, clip=True, generator=generator)
+    assert float(drawn.max()) == pytest.approx(1)
+    mean = (0.9**0.5 * 0.5 + 0.5**0.5 * 0.1 * 2 * a**0.5) / 0.55  # of the posterior, with the estimate cut to 1
+    above = torch.distributions.Normal(mean, (0.5 * 0.1 / 0.55) ** 0.5).cdf(torch.tensor(0.9**0.5))
+    assert float((drawn > 0.999).float().mean()) == pytest.approx(1 - float(above), abs=0.01)
 
 
 def test_nan_is_reported_with_what_to_do(schedule: Schedule) -> None:

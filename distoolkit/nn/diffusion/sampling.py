@@ -11,7 +11,7 @@ from typing import TypeAlias
 import torch
 
 from distoolkit.contract import ConfigError, DistoolkitError
-from distoolkit_disdiff.schedule import Schedule
+from distoolkit.nn.diffusion.schedule import Schedule
 
 Predictor: TypeAlias = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 

@@ -39,7 +39,9 @@ class Config:
     content_noise: float = knob(0.5, (0.0, 5.0, 0.1), "standard deviation of the noise on content in the first stage")
     width: int = knob(24, (4, 512, 4), "channels of the generator's maps")
     least_spread: float = knob(
-        0.1, (0.0, 1.0, 0.05), "stop after the first stage where pictures vary less, as a share of the images; 0 never"
+        0.1,
+        (0.0, 1.0, 0.05),
+        "stop after the first stage where pictures vary less, as a share of the images; 0 checks nothing",
     )
 
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from distoolkit.contract import Report, TrainingError
+from distoolkit.contract import Report
 from distoolkit_csdismo import vgg
+from distoolkit_csdismo.checks import alarm, look_back, shares, warn
 from distoolkit_csdismo.losses import Loss, reconstruction_of
 
 if TYPE_CHECKING:
@@ -19,10 +20,6 @@ if TYPE_CHECKING:
 SCALE = 100.0
 """Of the reconstruction loss: mean squared errors are so small that Adam's epsilon would swallow their gradients."""
 BETAS = (0.5, 0.999)
-
-
-class CollapseError(TrainingError):
-    """The pictures of different images hardly differ: nothing was learnt."""
 
 
 def train(model: ContentStyle, loop: Any, config: Config) -> Iterator[Report]:
@@ -35,6 +32,7 @@ def train(model: ContentStyle, loop: Any, config: Config) -> Iterator[Report]:
         spread = look_back(model, loop)
         if config.least_spread > 0:
             alarm(float(spread), config, loop)
+            warn(*map(float, shares(model, loop)))
     yield from fit_encoders(model, loop, config, loss)
 
 
@@ -116,50 +114,3 @@ def decay(optimizer: torch.optim.Optimizer, rates: tuple[float, ...], step: int,
     left = 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * step / steps))
     for group, rate in zip(optimizer.param_groups, rates, strict=True):
         group["lr"] = rate * left
-
-
-@torch.no_grad()
-def look_back(model: ContentStyle, loop: Any) -> torch.Tensor:
-    """Draw every training image from the tables; keep the mean squared error in the model.
-
-    Returns
-    -------
-    torch.Tensor
-        One number: the variance of the pictures over images, summed over pixels, as a share of that of the images.
-    """
-    training = model.training
-    model.eval()
-    content, style = model.split(model.table())
-    shape = (loop.spec.channels, loop.spec.height, loop.spec.width)
-    sums = [torch.zeros(shape, device=loop.device) for _ in range(4)]
-    error = torch.zeros((), device=loop.device)
-    for batch in loop.chunks():
-        image, index = batch["image"].float(), batch["index"]
-        drawn = model.generator(content[index], style[index]).float()
-        for total, value in zip(sums, (image, image.square(), drawn, drawn.square()), strict=True):
-            total += value.sum(0)
-        error += (drawn - image).square().mean((1, 2, 3)).sum()
-    model.train(training)
-    model.table_error.copy_(error / loop.spec.count)
-    image, image2, drawn, drawn2 = (total / loop.spec.count for total in sums)
-    spread: torch.Tensor = (drawn2 - drawn.square()).sum() / (image2 - image.square()).sum().clamp(min=1e-12)
-    return spread
-
-
-def alarm(spread: float, config: Config, loop: Any) -> None:
-    """Refuse to go on where the pictures hardly vary.
-
-    Raises
-    ------
-    CollapseError
-        Tells how much they vary, and what to try.
-    """
-    if spread >= config.least_spread:
-        return
-    each = config.steps * config.batch_size / loop.spec.count
-    raise CollapseError(
-        f"after the first stage the pictures have {spread:.3g} of the variance of the images; least_spread = "
-        f"{config.least_spread} is asked for. Each image was in {each:.0f} batches: below 40 give more steps or fewer "
-        "images; else try reconstruction = 'mse' or 'lap+mse', or other learning rates. least_spread = 0 goes on "
-        "regardless"
-    )

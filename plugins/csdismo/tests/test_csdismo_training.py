@@ -10,7 +10,8 @@ import pytest
 import torch
 import xarray as xr
 from distoolkit_csdismo import METHOD, card, digits, measures, transfer
-from distoolkit_csdismo.training import CollapseError, decay
+from distoolkit_csdismo.checks import CollapseError, UnusedHalfWarning
+from distoolkit_csdismo.training import decay
 from distoolkit_csdismo.transferring import UnknownSampleError
 
 import distoolkit as dt
@@ -143,6 +144,14 @@ def test_collapse_stops_training_with_the_figures(tmp_path: Path) -> None:
     with pytest.raises(CollapseError, match=r"of the variance of the images; least_spread = 0.1 .* was in 7 batches"):
         fit(tiny_images(), tmp_path / "run", **settings)
     assert fit(tiny_images(), tmp_path / "off", **settings, least_spread=0.0).status == "finished"
+
+
+def test_a_half_that_is_not_used_is_told(tmp_path: Path) -> None:
+    """Style may learn, content not: its table hardly moves, and neither a norm nor a role enlarges it."""
+    learns = {"steps": 120, "encoder_steps": 2, "batch_size": 32, "style": 10, "style_lr": 0.05, "warm": 0.9}
+    plain = {"constraint": "none", "stage_norm": "none", "form": "concat", "content_lr": 1e-6}
+    with pytest.warns(UnusedHalfWarning, match=r"content is hardly used: .* less than 0\.05"):
+        fit(tiny_images(), tmp_path / "run", least_spread=0.01, **learns, **plain)
 
 
 def test_other_images_cannot_be_resumed_with(tmp_path: Path) -> None:

@@ -27,13 +27,13 @@ def live_episodes(session: Any, images: xr.Dataset, *, every: int = 100) -> Live
     Parameters
     ----------
     session
-        From `distoolkit.start`.
+        From `distoolkit.training.start`.
     every
         Steps between two drawings.
 
     Examples
     --------
-    >>> session = dt.start("proto_vae", images)    # doctest: +SKIP
+    >>> session = start("proto_vae", images)    # doctest: +SKIP
     >>> live = live_episodes(session, images)    # doctest: +SKIP
     >>> live    # doctest: +SKIP
     >>> for progress in live.watch(session): ...    # doctest: +SKIP

@@ -35,7 +35,7 @@ FIRST_STAGE: Mapping[str, Any] = {
     "ae_width": 8,
     "ae_multipliers": (1, 2, 4),
     "ae_blocks": 1,
-    "steps": 1200,
+    "steps": 2000,
     "lr": 2e-3,
     "batch_size": 32,
 }
@@ -47,7 +47,7 @@ BELOW: Mapping[str, Any] = {
     "attention": (4,),
     "heads": 2,
     "sampling_steps": 20,
-    "steps": 4000,
+    "steps": 6000,
     "lr": 1e-3,
     "warmup": 100,
     "ema": 0.995,
@@ -60,12 +60,12 @@ SETTINGS: Mapping[str, Any] = {
     "encoder_width": 32,
     "position_size": 16,
     "sampling_steps": 10,
-    "steps": 500,
-    "lr": 2e-3,
-    "warmup": 20,
+    "steps": 2500,
+    "lr": 1e-3,
+    "warmup": 100,
     "ema": 0.99,
     "batch_size": 16,
-    "dis_weight": 0.3,
+    "dis_weight": 0.1,
 }
 SWAPPED = 128
 """Images of which each unit is swapped."""

@@ -62,6 +62,7 @@ METHOD = Method(
     card="distoolkit_csdismo.card:rows",
     widgets={
         "transfer board": "distoolkit_csdismo.pictures:transfer_board",
+        "interpolation": "distoolkit_csdismo.interpolation:interpolation",
         "loss terms": "distoolkit_csdismo.pictures:loss_terms",
     },
     fidelity=Fidelity(

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
 from torch import nn
 
-from distoolkit.contract import Report, TrainingError
+from distoolkit.contract import ConfigError, ImageSpec, Report, TrainingError
 from distoolkit.nn.diffusion.autoencoder import Autoencoder
+from distoolkit.nn.diffusion.settings import Diffusion
 from distoolkit.nn.diffusion.space import DiffusionSpace
 
 
@@ -26,6 +27,26 @@ def fit_autoencoder(model: Autoencoder, loop: Any, steps: int, lr: float, kl_wei
         bottleneck = reading.bottleneck.mean()
         loop.minimise(error + weight * bottleneck, adam)
         yield {"autoencoder_error": error, "bottleneck": bottleneck}
+
+
+def prepare_first_stage(
+    model: DiffusionSpace, loop: Any, config: Diffusion, load: Callable[[Autoencoder, Diffusion, ImageSpec], None]
+) -> Iterator[Report]:
+    """Take the first stage from the run that is given, by ``load``, or train it; nothing on pixels.
+
+    Raises
+    ------
+    ConfigError
+        A run is given, and the model works on pixels.
+    """
+    if not isinstance(model.first, Autoencoder):
+        if config.autoencoder:
+            raise ConfigError(f"autoencoder = {config.autoencoder!r} with first_stage = 'none': give 'vq' or 'kl'")
+        return
+    if not config.autoencoder:
+        yield from fit_autoencoder(model.first, loop, config.autoencoder_steps, config.autoencoder_lr, config.kl_weight)
+    elif loop.once("load the autoencoder"):
+        load(model.first, config, loop.spec)
 
 
 @torch.no_grad()

@@ -2,19 +2,24 @@
 
 It comes in two halves. `Contracting` turns x_t into a list of feature maps; `Expanding` turns that list into a picture.
 DisDiff's gradient estimator is a second `Expanding`, whose residual blocks are modulated twice: by time, then by a
-unit.
+unit. A method that conditions the U-Net on tokens gives it a function that makes a layer to read them (`Attend`).
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
 from distoolkit.contract import ConfigError
+
+Attend: TypeAlias = Callable[[int, int], nn.Module | None]
+"""``(channels, side)`` of a feature map to a layer ``(map, tokens) -> map``, or to None: not at this size."""
 
 
 @dataclass(frozen=True)
@@ -176,40 +181,59 @@ class Attention(nn.Module):
 class Level(nn.Module):
     """A residual block and, where the map's side asks for it, attention; then perhaps a change of size."""
 
-    def __init__(self, before: int, after: int, side: int, shape: Shape, condition: int = 0, resize: str = "") -> None:
+    def __init__(
+        self,
+        before: int,
+        after: int,
+        side: int,
+        shape: Shape,
+        condition: int = 0,
+        resize: str = "",
+        attend: Attend | None = None,
+    ) -> None:
         super().__init__()
         self.block = ResidualBlock(before, after, shape.embedding, condition)
         self.attention = Attention(after, shape.heads) if side in shape.attention else None
+        self.attend = attend(after, side) if attend else None
         self.resize = ResidualBlock(after, after, shape.embedding, condition, resize) if resize else None
 
-    def forward(self, x: torch.Tensor, time: torch.Tensor, unit: torch.Tensor | None = None) -> torch.Tensor:
+    def forward(
+        self,
+        x: torch.Tensor,
+        time: torch.Tensor,
+        unit: torch.Tensor | None = None,
+        tokens: torch.Tensor | None = None,
+    ) -> torch.Tensor:
         """Return the next feature map."""
         x = self.block(x, time, unit)
         if self.attention is not None:
             x = self.attention(x)
+        if self.attend is not None:
+            x = self.attend(x, tokens)
         return x if self.resize is None else self.resize(x, time, unit)
 
 
 class Contracting(nn.Module):
     """The first half: x_t to feature maps, from the largest to the smallest."""
 
-    def __init__(self, shape: Shape) -> None:
+    def __init__(self, shape: Shape, attend: Attend | None = None) -> None:
         super().__init__()
         self.first = nn.Conv2d(shape.channels, shape.level_channels[0], 3, padding=1)
         self.levels = nn.ModuleList()
         before = shape.level_channels[0]
         for k, (channels, side) in enumerate(zip(shape.level_channels, shape.sides, strict=True)):
             for _ in range(shape.blocks):
-                self.levels.append(Level(before, channels, side, shape))
+                self.levels.append(Level(before, channels, side, shape, attend=attend))
                 before = channels
             if k + 1 < len(shape.multipliers):
                 self.levels.append(ResidualBlock(channels, channels, shape.embedding, resize="down"))
 
-    def forward(self, x: torch.Tensor, time: torch.Tensor) -> list[torch.Tensor]:
+    def forward(self, x: torch.Tensor, time: torch.Tensor, tokens: torch.Tensor | None = None) -> list[torch.Tensor]:
         """Return every feature map; `Expanding` takes them all, the last one as its input too."""
         maps = [self.first(x)]
         for level in self.levels:
-            maps.append(level(maps[-1], time))
+            told = (None, tokens) if isinstance(level, Level) else ()
+            maps.append(level(maps[-1], time, *told))
         return maps
 
 
@@ -222,14 +246,17 @@ class Expanding(nn.Module):
         Of the whole U-Net.
     condition
         Size of the second condition of each residual block (double AdaGN); 0 for the plain U-Net.
+    attend
+        Makes the layers that read tokens; none without it.
     """
 
-    def __init__(self, shape: Shape, condition: int = 0) -> None:
+    def __init__(self, shape: Shape, condition: int = 0, attend: Attend | None = None) -> None:
         super().__init__()
         channels, sides = shape.level_channels, shape.sides
         last = channels[-1]
         self.middle_in = ResidualBlock(last, last, shape.embedding, condition)
         self.middle_attention = Attention(last, shape.heads) if sides[-1] in shape.attention else None
+        self.middle_attend = attend(last, sides[-1]) if attend else None
         self.middle_out = ResidualBlock(last, last, shape.embedding, condition)
         skips = skip_channels(shape)
         self.levels = nn.ModuleList()
@@ -237,19 +264,27 @@ class Expanding(nn.Module):
         for k in reversed(range(len(channels))):
             for block in range(shape.blocks + 1):
                 resize = "up" if k > 0 and block == shape.blocks else ""
-                self.levels.append(Level(before + skips.pop(), channels[k], sides[k], shape, condition, resize))
+                self.levels.append(Level(before + skips.pop(), channels[k], sides[k], shape, condition, resize, attend))
                 before = channels[k]
         self.norm = normalise(before)
         self.head = zeroed(nn.Conv2d(before, shape.channels, 3, padding=1))
 
-    def forward(self, maps: list[torch.Tensor], time: torch.Tensor, unit: torch.Tensor | None = None) -> torch.Tensor:
+    def forward(
+        self,
+        maps: list[torch.Tensor],
+        time: torch.Tensor,
+        unit: torch.Tensor | None = None,
+        tokens: torch.Tensor | None = None,
+    ) -> torch.Tensor:
         """Return (batch, channels, side, side); ``maps`` from `Contracting`, ``time`` and ``unit`` as embeddings."""
         x = self.middle_in(maps[-1], time, unit)
         if self.middle_attention is not None:
             x = self.middle_attention(x)
+        if self.middle_attend is not None:
+            x = self.middle_attend(x, tokens)
         x = self.middle_out(x, time, unit)
         for level, skip in zip(self.levels, reversed(maps), strict=True):
-            x = level(torch.cat([x, skip], dim=1), time, unit)
+            x = level(torch.cat([x, skip], dim=1), time, unit, tokens)
         picture: torch.Tensor = self.head(F.silu(self.norm(x)))
         return picture
 
@@ -265,29 +300,65 @@ def skip_channels(shape: Shape) -> list[int]:
 class Trunk(nn.Module):
     """The time embedding and the contracting half: x_t and t to feature maps."""
 
-    def __init__(self, shape: Shape) -> None:
+    def __init__(self, shape: Shape, attend: Attend | None = None) -> None:
         super().__init__()
         self.width = shape.width
         self.time = nn.Sequential(
             nn.Linear(shape.width, shape.embedding), nn.SiLU(), nn.Linear(shape.embedding, shape.embedding)
         )
-        self.contracting = Contracting(shape)
+        self.contracting = Contracting(shape, attend)
 
-    def forward(self, x: torch.Tensor, t: torch.Tensor) -> tuple[list[torch.Tensor], torch.Tensor]:
-        """Return the feature maps and the time embedding (batch, 4 width); ``t`` (batch,) whole numbers."""
+    def forward(
+        self,
+        x: torch.Tensor,
+        t: torch.Tensor,
+        tokens: torch.Tensor | None = None,
+        added: torch.Tensor | None = None,
+    ) -> tuple[list[torch.Tensor], torch.Tensor]:
+        """Return the feature maps and the time embedding (batch, 4 width); ``t`` (batch,) whole numbers.
+
+        ``added`` (batch, 4 width) is added to the embedding of t: by it, all adaptive norms learn of something else.
+        """
         time = self.time(timestep_features(t, self.width).to(x.dtype))
-        return self.contracting(x, time), time
+        if added is not None:
+            time = time + added
+        return self.contracting(x, time, tokens), time
 
 
 class UNet(nn.Module):
-    """Noise prediction eps(x_t, t); its trunk is open to a second decoder."""
+    """Noise prediction eps(x_t, t); its trunk is open to a second decoder.
 
-    def __init__(self, shape: Shape) -> None:
+    Parameters
+    ----------
+    shape
+        Its size.
+    attend
+        Makes the layers that read tokens; none without it.
+    """
+
+    def __init__(self, shape: Shape, attend: Attend | None = None) -> None:
         super().__init__()
-        self.trunk = Trunk(shape)
-        self.expanding = Expanding(shape)
+        self.trunk = Trunk(shape, attend)
+        self.expanding = Expanding(shape, attend=attend)
 
-    def forward(self, x: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
-        """Return the predicted noise, of the shape of ``x``; ``t`` (batch,) whole numbers."""
-        noise: torch.Tensor = self.expanding(*self.trunk(x, t))
+    def forward(
+        self,
+        x: torch.Tensor,
+        t: torch.Tensor,
+        tokens: torch.Tensor | None = None,
+        added: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        """Return the predicted noise, of the shape of ``x``.
+
+        Parameters
+        ----------
+        x, t
+            x_t (batch, ...) and whole numbers (batch,).
+        tokens
+            For the layers that `Attend` made.
+        added
+            (batch, 4 width) added to the time embedding.
+        """
+        maps, time = self.trunk(x, t, tokens, added)
+        noise: torch.Tensor = self.expanding(maps, time, None, tokens)
         return noise

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.optim import AdamW
 
-from distoolkit.contract import ConfigError, Report
+from distoolkit.contract import Report
 from distoolkit.nn.diffusion.autoencoder import Autoencoder
 from distoolkit.nn.diffusion.averaging import update_average
 from distoolkit.nn.diffusion.losses import noise_error
-from distoolkit.nn.diffusion.stages import Guard, fit_autoencoder, set_scale, warm_up
+from distoolkit.nn.diffusion.stages import Guard, fit_autoencoder, prepare_first_stage, set_scale, warm_up
 from distoolkit_disdiff import losses, pretrained
 from distoolkit_disdiff.diffusion import Diffusion
 from distoolkit_disdiff.model import DisDiff
@@ -29,7 +29,7 @@ def train_autoencoder(model: Autoencoder, loop: Any, config: AutoencoderConfig) 
 
 def train_ddpm(model: Diffusion, loop: Any, config: DDPMConfig) -> Iterator[Report]:
     """Yield one report for each step of ``ddpm``: first the autoencoder, if there is one and it is not given."""
-    yield from prepare_first_stage(model, loop, config)
+    yield from prepare_first_stage(model, loop, config, pretrained.load_autoencoder)
     yield from fit_diffusion(model, loop, config.steps, config.lr, config.warmup, config.ema)
 
 
@@ -40,7 +40,7 @@ def train_disdiff(model: DisDiff, loop: Any, config: DisDiffConfig) -> Iterator[
             if loop.once("load the diffusion model"):
                 pretrained.load_diffusion(model.diffusion, config, loop.spec)
         else:
-            yield from prepare_first_stage(model.diffusion, loop, config)
+            yield from prepare_first_stage(model.diffusion, loop, config, pretrained.load_autoencoder)
             yield from fit_diffusion(
                 model.diffusion,
                 loop,
@@ -50,18 +50,6 @@ def train_disdiff(model: DisDiff, loop: Any, config: DisDiffConfig) -> Iterator[
                 config.diffusion_ema,
             )
     yield from fit_disdiff(model, loop, config)
-
-
-def prepare_first_stage(model: Diffusion, loop: Any, config: DDPMConfig | DisDiffConfig) -> Iterator[Report]:
-    """Load the autoencoder, or train it; nothing on pixels."""
-    if not isinstance(model.first, Autoencoder):
-        if config.autoencoder:
-            raise ConfigError(f"autoencoder = {config.autoencoder!r} with first_stage = 'none': give 'vq' or 'kl'")
-        return
-    if not config.autoencoder:
-        yield from fit_autoencoder(model.first, loop, config.autoencoder_steps, config.autoencoder_lr, config.kl_weight)
-    elif loop.once("load the autoencoder"):
-        pretrained.load_autoencoder(model.first, config, loop.spec)
 
 
 def fit_diffusion(model: Diffusion, loop: Any, steps: int, lr: float, warmup: int, ema: float) -> Iterator[Report]:

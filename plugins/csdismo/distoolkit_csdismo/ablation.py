@@ -32,6 +32,8 @@ IMAGES = 1080  # a sixth is held out
 PAIRS = 300
 SHOWN = ("transfer", "nmse")
 DATA = "coloured_digits"
+MARKS = ("<!-- ablation -->", "<!-- /ablation -->")
+"""Between these two lines the README holds `table`."""
 
 
 def rows(seeds: Sequence[int], folder: Path) -> Iterator[Row]:
@@ -78,8 +80,11 @@ def table(card: Card) -> str:
 
 
 def spread(values: Sequence[float]) -> str:
-    """Return mean and standard deviation over seeds; a dash where fewer than two were measured."""
-    return f"{statistics.fmean(values):.2f} ± {statistics.stdev(values):.2f}" if len(values) > 1 else "–"
+    """Return mean and standard deviation over seeds; a dash where nothing was measured."""
+    if not values:
+        return "–"
+    mean = f"{statistics.fmean(values):.2f}"
+    return f"{mean} ± {statistics.stdev(values):.2f}" if len(values) > 1 else mean
 
 
 if __name__ == "__main__":

@@ -46,3 +46,20 @@ def test_the_table_has_a_row_for_each_constraint() -> None:
     assert lines[0] == "| none | – | – | – | – | – | – |"
     assert lines[1] == "| zscore | – | – | 0.60 ± 0.14 | – | – | 0.10 ± 0.00 |"
     assert len(lines) == 5
+    assert ablation.table(Card("ablation", rows[:1])).splitlines()[3] == "| zscore | – | – | 0.50 | – | – | 0.10 |"
+
+
+def test_the_readme_shows_the_ablation_that_is_kept() -> None:
+    before, after = ablation.MARKS
+    readme = (Path(ablation.__file__).parents[1] / "README.md").read_text()
+    assert readme.split(before)[1].split(after)[0].strip() == ablation.table(ablation.read())
+
+
+def test_what_is_kept_was_measured_as_the_protocol_says() -> None:
+    kept = ablation.read().rows
+    arms = {ablation.name(c, f): (c, f) for c in ablation.CONSTRAINTS for f in ablation.FORMS}
+    assert {row.arm for row in kept} == set(arms)
+    for row in kept:
+        config = row.provenance["config"]
+        assert (config["constraint"], config["form"]) == arms[row.arm]
+        assert {name: config[name] for name in ablation.SETTINGS} == ablation.SETTINGS

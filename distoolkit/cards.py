@@ -13,7 +13,7 @@ import io
 import json
 import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -255,6 +255,26 @@ def beside(*methods: str) -> Card:
     """Return the kept cards of several methods as one, to draw or tabulate them together."""
     cards = [read(method) for method in methods]
     return Card(" and ".join(methods), tuple(row for card in cards for row in card.rows))
+
+
+def overview() -> Card:
+    """Return what all kept cards say of the methods themselves on the shared data sets, the highest DCI first.
+
+    Twins and other variants are left out, and so are figures that only one method has: both are in its own card.
+    """
+    found = []
+    for name, record in registry.methods().items():
+        if _kept(record) is not None:
+            for row in read(name).rows:
+                if row.arm == name and row.data in DATA and "dci_disentanglement" in row.scores:
+                    scores = {metric: row.scores[metric] for metric in SHOWN if metric in row.scores}
+                    found.append(replace(row, scores=scores))
+    whole = Card("all methods", tuple(found))
+
+    def place(row: Row) -> tuple[int, float]:
+        return list(DATA).index(row.data), -statistics.fmean(whole.values(row.data, row.arm, "dci_disentanglement"))
+
+    return Card(whole.name, tuple(sorted(found, key=place)))
 
 
 def fill(readme: Path, card: Card) -> None:

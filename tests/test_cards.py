@@ -125,6 +125,31 @@ def test_the_readme_shows_the_card_that_is_kept(name):
     assert shown == card.table()
 
 
+def test_all_methods_stand_side_by_side_without_their_twins(monkeypatch):
+    def row(arm, seed, dci, data="sprites", **scores):
+        return Row(data=data, arm=arm, seed=seed, scores={"dci_disentanglement": dci, **scores})
+
+    kept = {
+        "low": [row("low", 0, 0.1), row("low", 1, 0.3), row("low twin", 0, 0.9), row("low", 0, 0.1, "elsewhere")],
+        "high": [row("high", 0, 0.4, "shapes3d"), row("high", 0, 0.4, mig=0.2, of_its_own=1.0), row("low", 0, 0.9)],
+    }
+    monkeypatch.setattr(registry, "methods", lambda: dict.fromkeys([*kept, "without a card"]))
+    monkeypatch.setattr(cards, "_kept", lambda record: "")
+    monkeypatch.setattr(cards, "read", lambda name: Card(name, tuple(kept.get(name, []))))
+    assert cards.overview().table().splitlines()[2:] == [
+        "| sprites | high | 1 | 0.4 | 0.2 |",
+        "| sprites | low | 2 | 0.2 ± 0.14 | – |",
+        "| shapes3d | high | 1 | 0.4 | – |",
+    ]
+
+
+def test_the_readme_shows_what_the_cards_hold():
+    shown = (ROOT / "README.md").read_text().split(cards.MARKS[0])[1].split(cards.MARKS[1])[0].strip()
+    assert shown == cards.overview().table()
+    result = CliRunner().invoke(cli, ["card"])
+    assert result.output.strip() == shown
+
+
 def test_the_command_shows_what_is_kept_and_refuses_what_is_not(tmp_path):
     result = CliRunner().invoke(cli, ["card", "nothing", "--show"])
     assert result.exit_code == 2

@@ -12,19 +12,22 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("method")
+@click.argument("method", required=False)
 @click.option("--seeds", default=5, show_default=True, type=click.IntRange(1), help="How many, counted from 0.")
 @click.option("--folder", type=click.Path(path_type=Path), help="Of the runs and card.csv. [runs/card-METHOD]")
 @click.option("--show", is_flag=True, help="Measure nothing: show the card that the plugin keeps.")
 @click.option("--readme", type=click.Path(path_type=Path, exists=True), help="A README to put the table into.")
-def card(method: str, seeds: int, folder: Path | None, show: bool, readme: Path | None) -> None:
+def card(method: str | None, seeds: int, folder: Path | None, show: bool, readme: Path | None) -> None:
     """Measure what a METHOD does, over seeds, beside itself with its idea switched off.
 
-    It takes minutes to hours; stopped and started again, it goes on where it was.
+    It takes minutes to hours; stopped and started again, it goes on where it was. Without METHOD: show what the kept
+    cards say of all methods, side by side.
     """
     from distoolkit import cards
 
-    if show:
+    if method is None:
+        found = cards.overview()
+    elif show:
         found = cards.read(method)
     else:
         path = cards.measure(method, range(seeds), folder or Path("runs") / f"card-{method}", tell=_tell)

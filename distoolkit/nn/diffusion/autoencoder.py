@@ -78,8 +78,7 @@ class Autoencoder(nn.Module):
         if spec.height % factor or spec.width % factor:
             raise ConfigError(
                 f"the first stage halves images {len(multipliers) - 1} times, and {spec} does not divide by {factor}: "
-                f"give "
-                "fewer ae_multipliers, or other images"
+                "give fewer ae_multipliers, or other images"
             )
         self.kind = kind
         self.latent_shape = (latent_channels, spec.height // factor, spec.width // factor)

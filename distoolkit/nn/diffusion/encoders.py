@@ -109,8 +109,7 @@ def _halvings(spec: ImageSpec) -> int:
     halvings = (spec.height // _SMALLEST).bit_length() - 1
     if spec.height != spec.width or spec.height != _SMALLEST * 2**halvings or halvings < 1:
         raise ConfigError(
-            f"images of {spec} do not fit this encoder: it halves a square down to {_SMALLEST}x{_SMALLEST}. "
-            f"Allowed "
+            f"images of {spec} do not fit this encoder: it halves a square down to {_SMALLEST}x{_SMALLEST}. Allowed "
             "are squares of 8, 16, 32, 64, 128, ...; resize the images"
         )
     return halvings

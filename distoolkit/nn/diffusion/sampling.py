@@ -189,8 +189,7 @@ def refuse_nan(x: torch.Tensor) -> None:
     bad = int((~torch.isfinite(x)).flatten(1).any(1).sum())
     raise DistoolkitError(
         f"sampling gave NaN or infinity in {bad} of {len(x)} samples: the code or the weights hold NaN, or the "
-        f"networks "
-        "diverged in training. Look at run.history, and train again with a smaller lr"
+        "networks diverged in training. Look at run.history, and train again with a smaller lr"
     )
 
 

@@ -69,8 +69,7 @@ class Schedule(nn.Module):
         if betas.dim() != 1 or len(betas) < 2 or not bool(((betas > 0) & (betas < 1)).all()):
             raise ConfigError(
                 f"a schedule of shape {tuple(betas.shape)} from {float(betas.min()):g} to {float(betas.max()):g} "
-                f"cannot be "
-                "used: give beta_t as a vector of at least two numbers, each above 0 and below 1"
+                "cannot be used: give beta_t as a vector of at least two numbers, each above 0 and below 1"
             )
         alphas = 1 - betas
         alpha_bars = alphas.cumprod(0)

@@ -51,8 +51,7 @@ def prepare_first_stage(
 
 @torch.no_grad()
 def set_scale(model: DiffusionSpace, image: torch.Tensor) -> None:
-    """Set the scale of the latent maps from the first batch: one over their standard deviation. On pixels it stays "
-    "1."""
+    """Set the scale of the latent maps, one over the standard deviation of the first batch's. On pixels it stays 1."""
     if isinstance(model.first, Autoencoder):
         model.scale.copy_(1 / model.first.to_latent(2 * image - 1).float().std())
 
@@ -86,8 +85,7 @@ class Guard:
         if fingerprint(self.part) != self.kept["fingerprint"]:
             raise TrainingError(
                 f"the {self.name} changed while it was to be frozen: an optimiser, an in-place operation or a module "
-                f"in "
-                "training mode has touched it. The codes of this run cannot be trusted; fit it again"
+                "in training mode has touched it. The codes of this run cannot be trusted; fit it again"
             )
 
 

@@ -58,9 +58,9 @@ class Shape:
             raise ConfigError(f"multipliers = {self.multipliers} are not allowed: give at least one, each 1 or more")
         if self.side % 2**halvings:
             raise ConfigError(
-                f"a U-Net with {halvings + 1} levels halves its input {halvings} times, and a side of {self.side} "
-                f"does not "
-                f"divide by {2**halvings}: give fewer multipliers, or images whose side is a multiple of {2**halvings}"
+                f"a U-Net with {halvings + 1} levels halves its input {halvings} times, and a side of {self.side} does "
+                f"not divide by {2**halvings}: give fewer multipliers, or images whose side is a multiple of "
+                f"{2**halvings}"
             )
         odd = [
             c for s, c in zip(self.sides, self.level_channels, strict=True) if s in self.attention and c % self.heads

@@ -72,9 +72,8 @@ DDPM: Method[DDPMConfig] = Method(
     fidelity=Fidelity(
         source="code",
         deviations=(
-            "U-Net, schedule and loss are those of DisDiff's configurations of the latent diffusion code (L1, AdamW), "
-            "not the "
-            "first paper's",
+            "U-Net, schedule and loss are those of DisDiff's configurations of the latent diffusion code (L1, "
+            "AdamW), not the first paper's",
             "DDIM visits times evenly spaced from 0 to T-1; the latent diffusion code starts a little below T",
             "inversion is refined by a fixed-point step, which the authors' code does not have (it has no inversion)",
             _OURS,
@@ -121,11 +120,10 @@ DISDIFF: Method[DisDiffConfig] = Method(
             "sections 3 to 5 of the paper were not at hand: every loss is taken from the authors' code (commit "
             "c3ba0c7)",
             "the encoder has no normalisation by default (encoder='code' has the authors' batch normalisation): with "
-            "it, the "
-            "disentangling loss compares readings made with batch statistics with readings made with running ones",
+            "it, the disentangling loss compares readings made with batch statistics with readings made with running "
+            "ones",
             "the average of the weights covers encoder and estimator, and codes are made with it; the code averages "
-            "the "
-            "estimator alone",
+            "the estimator alone",
             "N = 6 units as in the authors' configurations; EncDiff, by the same first author, says 20",
             "gradients are clipped to norm 1 by default (clip_norm=0 leaves them, as in the code)",
             "the weight w is cut at the 0.95 quantile of the batch by default (weight_quantile=1 leaves it as in the "

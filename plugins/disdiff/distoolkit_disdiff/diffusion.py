@@ -82,8 +82,7 @@ class Diffusion(DiffusionSpace):
         return self.to_image(sampling.ddim(self.predict, self.schedule, start, steps, clip=clip, progress=progress))
 
     def sample(self, count: int, *, seed: int = 0, progress: bool = False) -> torch.Tensor:
-        """Draw ``count`` new images (count, channel, y, x) in [0, 1]; the same ones for the same seed and device "
-        "kind."""
+        """Draw ``count`` new images (count, channel, y, x) in [0, 1]: the same for the same seed and kind of device."""
         return self.decode(self.start(count, seed).flatten(1), clip=self.bounded, progress=progress)
 
     def train(self, mode: bool = True) -> Diffusion:

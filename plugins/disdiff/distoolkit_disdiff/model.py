@@ -149,8 +149,7 @@ class DisDiff(nn.Module):
     def look(
         self, estimator: Any, noisy: torch.Tensor, t: torch.Tensor
     ) -> tuple[torch.Tensor, list[torch.Tensor], torch.Tensor]:
-        """Return eps and the feature maps and time embedding that the estimator works on: the frozen ones, or its "
-        "own."""
+        """Return eps, and the feature maps and time embedding that the estimator works on: frozen, or its own."""
         noise, maps, time = self.diffusion.look(noisy, t)
         if estimator.trunk is not None:
             maps, time = estimator.trunk(noisy, t)

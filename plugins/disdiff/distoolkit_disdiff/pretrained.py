@@ -98,8 +98,7 @@ def _check(run: Run, field: str, config: Any, spec: ImageSpec, names: Iterable[s
     if (theirs.channels, theirs.height, theirs.width) != (ours.channels, ours.height, ours.width):
         raise ConfigError(
             f"{field} = {str(run.folder)!r} was trained on images of {theirs}, and these are {ours}: resize these, or "
-            f"give a "
-            "run on images of their size"
+            "give a run on images of their size"
         )
     there, here = _networks(run.config, names), _networks(config, names)
     wrong = [n for n in there if there[n] != here[n]]
@@ -107,7 +106,6 @@ def _check(run: Run, field: str, config: Any, spec: ImageSpec, names: Iterable[s
         differences = ", ".join(f"{n} = {there[n]!r} there, {here[n]!r} here" for n in wrong)
         fix = ", ".join(f"{n}={there[n]!r}" for n in wrong)
         raise ConfigError(
-            f"{field} = {str(run.folder)!r} has other networks or another schedule ({differences}): give {fix}, or "
-            f"all at "
-            "once with fit(..., **distoolkit_disdiff.on_top_of(run))"
+            f"{field} = {str(run.folder)!r} has other networks or another schedule ({differences}): give {fix}, or all "
+            "at once with fit(..., **distoolkit_disdiff.on_top_of(run))"
         )

@@ -105,9 +105,8 @@ def difference(scores: xr.Dataset, data: str = "shapes3d") -> str:
     caveat = f" Moreover, {_CAVEATS[data]}." if data in _CAVEATS else ""
     return (
         f"The published scores are means over runs on all {IMAGES[data]:,} images of {data} at 64x64, after long "
-        f"training on "
-        f"GPUs. The scores beside them are of {own}, after {steps} steps: they show the method at work and are not "
-        f"comparable as numbers.{caveat}"
+        f"training on GPUs. The scores beside them are of {own}, after {steps} steps: they show the method at work and "
+        f"are not comparable as numbers.{caveat}"
     )
 
 

@@ -23,7 +23,7 @@ def invariant_logits(before: torch.Tensor, after: torch.Tensor) -> torch.Tensor:
 
 
 def variant_logits(before: torch.Tensor, after: torch.Tensor, true: torch.Tensor) -> torch.Tensor:
-    """Return how much nearer each unit came to its true value [6], (batch, N): b_k = ||zh^k - z^k|| - ||zc^k - z^k||."""
+    """Return how much nearer each unit came to its true value [6]: b_k = ||zh^k - z^k|| - ||zc^k - z^k||."""
     return _distance(before, true) - _distance(after, true)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import ipywidgets as w
@@ -14,9 +14,9 @@ import traitlets
 import xarray as xr
 
 from distoolkit.data.batches import Pixels, as_bytes, pick_device
-from distoolkit.encoding import Codec
 from distoolkit.nn.diffusion import sampling
 from distoolkit.runs import Run
+from distoolkit.widgets.live import LivePictures, Rows
 from distoolkit.widgets.pictures import labelled_rows
 from distoolkit_disdiff.diffusion import Diffusion
 from distoolkit_disdiff.model import DisDiff
@@ -162,49 +162,26 @@ def _walk(model: Any, images: xr.Dataset, device: torch.device, count: int) -> A
     return np.stack([np.stack([as_bytes(diffusion.to_image(x)) for x in pair]) for pair in steps])
 
 
-class LiveSamples(w.VBox):  # type: ignore[misc]
+class LiveSamples(LivePictures):
     """Samples that are drawn anew while a session trains.
 
     ``live = LiveSamples(images)``, show it, then ``for progress in live.watch(session): ...`` in a later cell. While
     the diffusion model trains these are new samples, always from the same noise; later the first images and what their
     codes give.
-
-    Attributes
-    ----------
-    drawn
-        (row, picture, y, x, channel) uint8: what is shown.
-    step
-        The step that it belongs to.
     """
 
     def __init__(self, images: xr.Dataset, *, count: int = 6, every: int = 100) -> None:
-        self._images, self.every = images, every
-        self.count = min(count, images.sizes["sample"])
-        self.drawn: Array | None = None
-        self.step = 0
-        self._picture, self._label = w.Image(format="png"), w.Label("no step yet")
-        super().__init__([self._label, self._picture])
+        shown = range(min(count, images.sizes["sample"]))
 
-    def watch(self, session: Iterable[Any]) -> Iterator[Any]:
-        """Pass on the session's progress, and draw every so many steps and at the end of each stage."""
-        for progress in session:
-            if progress.step % self.every == 0 or progress.stage_step == progress.stage_steps:
-                self.update(session.model, progress.stage, progress.step)  # type: ignore[attr-defined]
-            yield progress
-
-    def update(self, model: Any, stage: str, step: int) -> None:
-        """Draw with the model as it is; random numbers and training modes stay as they are."""
-        with Codec(model).evaluating():
+        def draw(model: Any, stage: str) -> tuple[str, Rows]:
             if stage == "diffusion":
-                rows = [("samples", _diffusion(model).sample(self.count))]
+                rows = [("samples", _diffusion(model).sample(len(shown)))]
             else:
-                device = next(model.parameters()).device
-                image = _floats(self._images, range(self.count), device)
+                image = _floats(images, shown, next(model.parameters()).device)
                 rows = [("images", image), ("from their codes", model.decode(model.encode(image)))]
-        named = [(name, as_bytes(pictures)) for name, pictures in rows]
-        self.drawn, self.step = np.stack([pictures for _, pictures in named]), step
-        self._label.value = f"stage {stage}, after step {step}"
-        self._picture.value = _png(labelled_rows(named, size=64))
+            return "", [(name, as_bytes(pictures)) for name, pictures in rows]
+
+        super().__init__(draw, every=every)
 
 
 def _diffusion(model: Any) -> Diffusion:

@@ -113,8 +113,10 @@ def test_live_samples_change_nothing_in_the_training(run: Run, images: xr.Datase
     stages = []
     for progress in live.watch(session):
         assert session.model.training
-        stages.append((progress.stage, live.step, live.drawn.shape if live.drawn is not None else None))
-    assert stages[2:4] == [("diffusion", 3, (1, 2, 16, 16, 3)), ("disdiff", 4, (2, 2, 16, 16, 3))]
+        stages.append((progress.stage, live.step, [(name, drawn.shape) for name, drawn in live.rows]))
+    samples, images_and_codes = stages[2:4]
+    assert samples == ("diffusion", 3, [("samples", (2, 16, 16, 3))])
+    assert images_and_codes == ("disdiff", 4, [("images", (2, 16, 16, 3)), ("from their codes", (2, 16, 16, 3))])
     watched = session.finish().model().state_dict()
     assert all(torch.equal(tensor, watched[name]) for name, tensor in run.model().state_dict().items())
 

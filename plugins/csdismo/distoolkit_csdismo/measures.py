@@ -31,7 +31,8 @@ def probes(
     Returns
     -------
     dict
-        Factor -> accuracy of the linear probe, of the MLP, and chance: the share of the most common value.
+        Factor -> accuracy of the linear probe, of the MLP, and chance: the share of the most common value. A factor of
+        one value is always guessed: 1 in all three.
     """
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
@@ -45,6 +46,9 @@ def probes(
     found = {}
     for name, values in zip(names, factors.T, strict=True):
         chance = float(np.bincount(values[tested]).max() / len(tested))
+        if len(np.unique(values)) == 1:
+            found[name] = (1.0, 1.0, 1.0)
+            continue
         learners: list[Any] = [LogisticRegression(max_iter=1000)]
         if mlp:
             learners.append(MLPClassifier((256, 256), alpha=0.01, early_stopping=True, max_iter=100, random_state=seed))

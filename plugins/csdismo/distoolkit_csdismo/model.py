@@ -44,6 +44,11 @@ class ContentStyle(nn.Module):
                 f"style = {config.style} leaves no content in a code of latents = {config.latents} entries: give less "
                 "style, or more latents"
             )
+        if content < 2 and config.constraint == "instance":
+            raise ConfigError(
+                "constraint = 'instance' gives each content vector mean 0 over its own entries, and one entry would "
+                "always be 0: give more latents, less style, or another constraint"
+            )
         if spec.count < 2:
             raise ConfigError(
                 f"the tables have a row for each training image, and there are {spec.count}: give 2 or more"

@@ -27,6 +27,11 @@ def test_probes_find_what_is_there_and_chance_elsewhere() -> None:
     assert np.isnan(quick["there"][1])
 
 
+def test_a_factor_of_one_value_is_always_guessed() -> None:
+    code, factors = np.random.default_rng(0).normal(size=(50, 2)), np.full((50, 1), 3)
+    assert measures.probes(code, factors, ["still"]) == {"still": (1, 1, 1)}
+
+
 def test_distance_correlation_is_one_of_itself_and_small_of_noise() -> None:
     rng = np.random.default_rng(0)
     x, noise = rng.normal(size=(100, 2)), rng.normal(size=(100, 3))

@@ -272,6 +272,7 @@ def test_tables_begin_small() -> None:
     ("config", "spec", "message"),
     [
         (Config(latents=6, style=6), SPEC, "leaves no content"),
+        (Config(latents=6, style=5, constraint="instance"), SPEC, "one entry would always be 0"),
         (Config(), ImageSpec(3, 16, 16, 0), "a row for each training image, and there are 0"),
         (Config(), ImageSpec(3, 37, 37, 9), "cannot be made by doubling"),
     ],

@@ -120,6 +120,10 @@ def test_transfer_is_labelled(run: dt.Run, coloured: xr.Dataset) -> None:
         transfer(run, coloured, content_from=labels[:1], style_from=[-5])
     with pytest.raises(DataError, match="content_from is empty"):
         transfer(run, coloured, content_from=[], style_from=labels[:1])
+    with pytest.raises(UnknownSampleError, match=r"content_from = \['a'\] are no samples .* give labels of images"):
+        transfer(run, coloured, content_from=["a"], style_from=labels[:1])
+    with pytest.raises(DataError, match="32"):
+        transfer(run, tiny_images(side=32), content_from=[0], style_from=[1])
 
 
 def test_traversals_and_swaps_of_the_core_work_on_two_units(run: dt.Run, coloured: xr.Dataset) -> None:
@@ -159,6 +163,14 @@ def test_other_images_cannot_be_resumed_with(tmp_path: Path) -> None:
     fit(images, tmp_path / "run", quick=True, steps=4, encoder_steps=2)
     with pytest.raises(RunError, match="number of images is 96 there and 90 here"):
         fit(images.isel(sample=slice(90)), tmp_path / "run", quick=True, steps=4, encoder_steps=2, resume=True)
+
+
+def test_perceptual_loss_without_weights_is_refused_before_a_step(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="reconstruction = 'vgg' needs weights_path"):
+        fit(tiny_images(), tmp_path / "run", quick=True, reconstruction="vgg")
+    path = str(tmp_path / "nothing.safetensors")
+    with pytest.raises(ConfigError, match=r"weights_path = .*nothing\.safetensors.* cannot be read as safetensors"):
+        fit(tiny_images(), tmp_path / "other", quick=True, reconstruction="vgg", weights_path=path)
 
 
 def test_style_of_no_entries_is_refused(tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ FIRST_STAGE: Mapping[str, Any] = {
     "ae_width": 8,
     "ae_multipliers": (1, 2, 4),
     "ae_blocks": 1,
-    "steps": 1200,
+    "steps": 2000,
     "lr": 2e-3,
     "batch_size": 32,
 }

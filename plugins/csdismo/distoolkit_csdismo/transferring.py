@@ -65,7 +65,7 @@ def find(images: xr.Dataset, samples: Sequence[Hashable], name: str) -> list[int
     count = images.sizes["sample"]
     labels: Any = images["sample"].values if "sample" in images.coords else np.arange(count)
     places = {label: place for place, label in enumerate(labels.tolist())}
-    wanted: list[Any] = np.atleast_1d(np.asarray(samples)).tolist()
+    wanted: list[Any] = [samples] if np.isscalar(samples) else list(samples)
     if missing := [label for label in wanted if label not in places]:
         shown = ", ".join(map(repr, labels[:3].tolist()))
         raise UnknownSampleError(

@@ -121,8 +121,8 @@ def test_transfer_is_labelled(run: dt.Run, coloured: xr.Dataset) -> None:
     with pytest.raises(DataError, match="content_from is empty"):
         transfer(run, coloured, content_from=[], style_from=labels[:1])
     with pytest.raises(UnknownSampleError, match=r"content_from = \['a'\] are no samples .* give labels of images"):
-        transfer(run, coloured, content_from=["a"], style_from=labels[:1])
-    with pytest.raises(DataError, match="32"):
+        transfer(run, coloured, content_from=["a", labels[0]], style_from=labels[:1])
+    with pytest.raises(DataError, match="the images are 32x32x3 and the run was fitted on 16x16x3"):
         transfer(run, tiny_images(side=32), content_from=[0], style_from=[1])
 
 

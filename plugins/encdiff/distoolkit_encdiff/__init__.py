@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from distoolkit.contract import Fidelity, Method, Paper
 from distoolkit.hookspecs import hookimpl
-from distoolkit_encdiff.settings import EncDiffConfig
+from distoolkit_encdiff.settings import AUTHORS, EncDiffConfig
 
 if TYPE_CHECKING:
     from distoolkit_encdiff.maps import attention_maps
     from distoolkit_encdiff.pretrained import on_top_of
 
-__all__ = ["METHOD", "attention_maps", "on_top_of"]
+__all__ = ["AUTHORS", "METHOD", "attention_maps", "on_top_of"]
 
 _LAZY = {"attention_maps": "maps", "on_top_of": "pretrained"}
 

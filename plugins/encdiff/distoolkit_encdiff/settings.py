@@ -6,6 +6,7 @@ Defaults are for 32x32 pictures on two CPU cores, without a first stage.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from distoolkit.config import knob
 from distoolkit.nn.diffusion.choices import ENCODERS, NOISE_ERRORS, SCHEDULES
@@ -35,3 +36,33 @@ class EncDiffConfig(Diffusion):
     lr: float = knob(5e-4, RATE, "their learning rate (AdamW); the authors: 1e-4")
     warmup: int = knob(500, WARMUP, "steps over which it rises from 0")
     ema: float = knob(0.999, DECAY, "decay of the average of all weights, with which codes and samples are made")
+
+
+AUTHORS: dict[str, Any] = {
+    "first_stage": "vq",
+    "ae_width": 32,
+    "ae_multipliers": (1, 2, 4),
+    "ae_blocks": 2,
+    "codebook": 2048,
+    "latent_channels": 3,
+    "autoencoder_steps": 100_000,
+    "width": 64,
+    "multipliers": (1, 2, 4, 4),
+    "blocks": 2,
+    "attention": (16, 8, 4),
+    "cross_attention": (16, 8, 4),
+    "heads": 8,
+    "latents": 20,
+    "token_size": 16,
+    "token_width": 64,
+    "encoder": "paper",
+    "encoder_width": 256,
+    "batch_size": 64,
+    "lr": 1e-4,
+    "warmup": 10_000,
+    "ema": 0.9999,
+    "sampling_steps": 200,
+    "steps": 200_000,
+}
+"""Settings for 64x64 images on a GPU, never run at full scale: networks and warm-up of the authors' configuration for
+Shapes3D; encoder, learning rate, batch and averages of the paper. The numbers of steps are ours."""

@@ -49,7 +49,7 @@ SETTINGS: Mapping[str, Any] = {
     "heads": 2,
     "encoder_width": 32,
     "sampling_steps": 20,
-    "steps": 6000,
+    "steps": 4500,
     "lr": 1e-3,
     "warmup": 100,
     "ema": 0.995,

@@ -33,7 +33,7 @@ def _attention() -> Row:
     def step(config: EncDiffConfig) -> None:
         model = models[config.inject]
         model.zero_grad()
-        compute_loss(model, image, t, noise).mean().backward()
+        torch.autograd.backward(compute_loss(model, image, t, noise).mean())
 
     configs = [EncDiffConfig(), replace(EncDiffConfig(), inject="adagn")]
     models = {config.inject: build(config, ImageSpec(3, 32, 32)).train() for config in configs}

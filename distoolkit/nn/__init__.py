@@ -23,7 +23,19 @@ _HOME = {
     "reparameterise": "normal",
 }
 
-__all__ = [*_HOME]
+__all__ = [
+    "ACTIVATIONS",
+    "LIKELIHOODS",
+    "Decoder",
+    "Encoder",
+    "GaussianVAE",
+    "bernoulli_loss",
+    "gaussian",
+    "gaussian_loss",
+    "kl_standard_normal",
+    "reconstruction_loss",
+    "reparameterise",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
@@ -10,7 +9,7 @@ import ipywidgets as w
 import torch
 
 from distoolkit.encoding import Codec
-from distoolkit.widgets.pictures import Pixels, labelled_rows
+from distoolkit.widgets.pictures import Pixels, encoded, labelled_rows
 
 Rows = Sequence[tuple[str, Pixels]]
 
@@ -57,6 +56,4 @@ class LivePictures(w.VBox):
         self.step = step
         self.label.value = f"stage {stage}, after step {step}" + (f": {said}" if said else "")
         if self.rows:
-            out = io.BytesIO()
-            labelled_rows(self.rows).save(out, "png", compress_level=1)
-            self._picture.value = out.getvalue()
+            self._picture.value = encoded(labelled_rows(self.rows))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import html
-import io
 import math
 import time
 from collections.abc import Iterable, Mapping
@@ -20,6 +19,7 @@ from distoolkit import registry
 from distoolkit.config import configure, settings
 from distoolkit.contract import DataError, Metric
 from distoolkit.widgets.dots import Dot, Share, drawn
+from distoolkit.widgets.pictures import encoded
 from distoolkit.widgets.spoiling import Damage, spoil
 
 if TYPE_CHECKING:
@@ -183,9 +183,7 @@ class Playground(w.VBox):
         return {name: slider.value for name, slider in self.sliders.items()}
 
     def _show(self) -> None:
-        out = io.BytesIO()
-        self.still().save(out, "png", compress_level=1)
-        self.picture.value = out.getvalue()
+        self.picture.value = encoded(self.still())
         self.summary.value = f'<div role="status" style="max-width:800px">{html.escape(self.told())}</div>'
 
     def still(self) -> Image:

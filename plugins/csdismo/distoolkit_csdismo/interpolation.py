@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import io
 from typing import Any
 
 import ipywidgets as w
@@ -13,7 +12,7 @@ import xarray as xr
 
 from distoolkit.encoding import Codec
 from distoolkit.runs import Run
-from distoolkit.widgets.pictures import Pixels, factor_for, labelled_rows, png
+from distoolkit.widgets.pictures import Pixels, encoded, factor_for, labelled_rows, png
 
 _STEPS = 8  # pictures on the way
 _LARGE = 160  # pixels along a side
@@ -77,9 +76,7 @@ class Interpolation(w.VBox):  # type: ignore[misc]
         steps = np.linspace(0, 1, _STEPS)[:, None]
         drawn = self._codec.decode(np.concatenate([self._between(steps * way) for way in ways]))
         self.walk = drawn.reshape(3, _STEPS, *drawn.shape[1:])
-        out = io.BytesIO()
-        self.still().save(out, "png", compress_level=1)
-        self._rows.value = out.getvalue()
+        self._rows.value = encoded(self.still())
         self._mix()
 
     def _mix(self) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,7 +16,7 @@ from distoolkit.data.batches import Pixels, as_bytes, pick_device
 from distoolkit.nn.diffusion import sampling
 from distoolkit.runs import Run
 from distoolkit.widgets.live import LivePictures, Rows
-from distoolkit.widgets.pictures import labelled_rows
+from distoolkit.widgets.pictures import encoded, labelled_rows
 from distoolkit_disdiff.diffusion import Diffusion
 from distoolkit_disdiff.model import DisDiff
 
@@ -98,7 +97,7 @@ class SwapBoard(w.VBox):  # type: ignore[misc]
         drawn = model.decode(both, noise=self._starts[self.target])
         self.drawn = np.concatenate([as_bytes(image), as_bytes(drawn)])
         rows = [("target, source", self.drawn[:2]), ("drawn, swapped", self.drawn[2:])]
-        self._board.value = _png(labelled_rows(rows, size=96))
+        self._board.value = encoded(labelled_rows(rows, size=96))
 
     @torch.no_grad()
     def _draw_fields(self) -> None:
@@ -112,7 +111,7 @@ class SwapBoard(w.VBox):  # type: ignore[misc]
         shades = np.rint(255 * self.fields / max(float(self.fields.max()), 1e-12)).astype(np.uint8)
         found = zip(model.layout, self.fields, shades, strict=True)
         rows = [(f"{unit.name}  {size.mean():.2g}", shade[None, :, :, None]) for unit, size, shade in found]
-        self._maps.value = _png(labelled_rows(rows, size=64))
+        self._maps.value = encoded(labelled_rows(rows, size=64))
 
     def _pixels(self, positions: Sequence[int]) -> torch.Tensor:
         return _floats(self._images, positions, self._device)
@@ -147,7 +146,7 @@ class Denoising(w.VBox):  # type: ignore[misc]
     def _show(self) -> None:
         noisy, clean = self.walk[self.step]
         self._label.value = f"after the step at t = {self._times[self.step]}"
-        self._picture.value = _png(labelled_rows([("x_t", noisy), ("estimate of x_0", clean)], size=96))
+        self._picture.value = encoded(labelled_rows([("x_t", noisy), ("estimate of x_0", clean)], size=96))
 
 
 @torch.no_grad()
@@ -192,9 +191,3 @@ def _diffusion(model: Any) -> Diffusion:
 def _floats(images: xr.Dataset, positions: Sequence[int], device: torch.device) -> torch.Tensor:
     chosen = Pixels(images.isel(sample=list(positions)), device, resident=False)
     return chosen.batch(torch.arange(len(chosen)))["image"]
-
-
-def _png(picture: Any) -> bytes:
-    out = io.BytesIO()
-    picture.save(out, "png", compress_level=1)
-    return out.getvalue()

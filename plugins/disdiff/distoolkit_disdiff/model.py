@@ -90,6 +90,7 @@ class DisDiff(nn.Module):
         *,
         noise: torch.Tensor | None = None,
         units: Sequence[int] | None = None,
+        strength: float = 1.0,
         clip: bool | None = None,
         progress: bool = False,
     ) -> torch.Tensor:
@@ -101,6 +102,9 @@ class DisDiff(nn.Module):
             x_T, (batch, ...) or (1, ...): that of `invert` for a reconstruction; `noise` of the model by default.
         units
             The units that have a say; all by default, none of them gives the frozen model's own picture.
+        strength
+            What the fields are multiplied by, 1 in the authors' code. More binds the picture more to its code, as the
+            scale of a classifier's gradient does (Dhariwal and Nichol, "Diffusion models beat GANs", 2021).
         clip
             Keep the estimates of x0 within [-1, 1] on the way. By default that is done on pixels, unless ``noise`` is
             given: a walk from inverted noise is to retrace the inversion.
@@ -111,14 +115,16 @@ class DisDiff(nn.Module):
         start = start.expand(len(code), *start.shape[1:])
         frozen = self.diffusion
         clip = frozen.bounded and noise is None if clip is None else clip
-        predict, steps = self.predictor(code, units), frozen.sampling_steps
+        predict, steps = self.predictor(code, units, strength), frozen.sampling_steps
         clean = sampling.ddim(predict, frozen.schedule, start, steps, clip=clip, progress=progress)
         return frozen.to_image(clean)  # type: ignore[no-any-return]
 
     # -- what only a diffusion model can do
 
-    def predictor(self, code: torch.Tensor, units: Sequence[int] | None = None) -> Predictor:
-        """Return eps_S as a function of (x_t, t), for the codes given and the units S."""
+    def predictor(self, code: torch.Tensor, units: Sequence[int] | None = None, strength: float = 1.0) -> Predictor:
+        """Return eps_S as a function of (x_t, t), for the codes given, the units S and the strength of their fields."""
+        if not 0 <= strength < float("inf"):
+            raise DataError(f"strength = {strength} is not allowed: give 0 or more; 1 takes the fields as they are")
         split = self.by_unit(code)
         which = self.which(units, code.device)
 
@@ -126,7 +132,7 @@ class DisDiff(nn.Module):
             if len(which) == 0:
                 return self.diffusion.predict(noisy, t)  # type: ignore[no-any-return]
             noise, fields = self.fields(noisy, t, split, which)
-            return noise + self.diffusion.schedule.shift(fields.sum(1), t)  # type: ignore[no-any-return]
+            return noise + strength * self.diffusion.schedule.shift(fields.sum(1), t)  # type: ignore[no-any-return]
 
         return predict
 
@@ -155,27 +161,43 @@ class DisDiff(nn.Module):
             maps, time = estimator.trunk(noisy, t)
         return noise, maps, time
 
-    def invert(self, image: torch.Tensor, code: torch.Tensor | None = None, *, progress: bool = False) -> torch.Tensor:
-        """Find the x_T from which `decode` comes back to the image; ``code`` is the image's own by default."""
-        predict = self.predictor(self.encode(image) if code is None else code)
+    def invert(
+        self,
+        image: torch.Tensor,
+        code: torch.Tensor | None = None,
+        *,
+        strength: float = 1.0,
+        progress: bool = False,
+    ) -> torch.Tensor:
+        """Find the x_T from which `decode`, with the same strength, comes back to the image.
+
+        ``code`` is the image's own by default.
+        """
+        predict = self.predictor(self.encode(image) if code is None else code, strength=strength)
         frozen = self.diffusion
         return sampling.ddim_invert(
             predict, frozen.schedule, frozen.to_clean(image), frozen.sampling_steps, progress=progress
         )
 
     def swap(
-        self, target: torch.Tensor, source: torch.Tensor, units: Sequence[int], *, progress: bool = False
+        self,
+        target: torch.Tensor,
+        source: torch.Tensor,
+        units: Sequence[int],
+        *,
+        strength: float = 1.0,
+        progress: bool = False,
     ) -> torch.Tensor:
         """Draw the targets with ``units`` of their codes taken from the sources, each from its own inverted x_T.
 
         ``target`` and ``source`` (batch, channel, y, x) in [0, 1]; so is the result.
         """
         code = self.encode(target)
-        noise = self.invert(target, code, progress=progress)
+        noise = self.invert(target, code, strength=strength, progress=progress)
         mixed = self.by_unit(code).clone()
         chosen = self.which(units, code.device)
         mixed[:, chosen] = self.by_unit(self.encode(source))[:, chosen]
-        return self.decode(mixed.flatten(1), noise=noise, progress=progress)
+        return self.decode(mixed.flatten(1), noise=noise, strength=strength, progress=progress)
 
     def which(self, units: Sequence[int] | None, device: torch.device) -> torch.Tensor:
         """Check indices of units and return them as a tensor (k,); all units for None."""

@@ -45,6 +45,8 @@ class SwapBoard(w.VBox):  # type: ignore[misc]
         Positions of the two images (observable).
     units
         Indices of the units that are taken from the source (observable).
+    strength
+        What the fields are multiplied by when pictures are drawn (observable).
     time
         The time t at which the fields are shown (observable).
     drawn
@@ -56,12 +58,13 @@ class SwapBoard(w.VBox):  # type: ignore[misc]
     target = traitlets.Int(0)
     source = traitlets.Int(1)
     units = traitlets.Tuple((0,))
+    strength = traitlets.Float(1.0, min=0.0)
     time = traitlets.Int(0)
 
     def __init__(self, model: Any, images: xr.Dataset, device: torch.device) -> None:
         self._model: DisDiff = model
         self._images, self._device = images, device
-        self._starts: dict[int, torch.Tensor] = {}
+        self._starts: dict[tuple[int, float], torch.Tensor] = {}
         self.drawn = np.zeros((4, 1, 1, 1), dtype=np.uint8)
         self.fields = np.zeros((1, 1, 1), dtype=np.float32)
         count, last = images.sizes["sample"], len(model.diffusion.schedule) - 1
@@ -71,6 +74,7 @@ class SwapBoard(w.VBox):  # type: ignore[misc]
             "target": w.IntSlider(max=count - 1, continuous_update=False, style=_WIDE),
             "source": w.IntSlider(max=count - 1, continuous_update=False, style=_WIDE),
             "units": w.SelectMultiple(options=names, rows=min(6, len(names)), style=_WIDE),
+            "strength": w.FloatSlider(max=4.0, step=0.5, continuous_update=False, style=_WIDE),
             "time": w.IntSlider(max=last, continuous_update=False, description="fields at t", style=_WIDE),
         }
         for name, control in controls.items():
@@ -78,7 +82,7 @@ class SwapBoard(w.VBox):  # type: ignore[misc]
             w.link((self, name), (control, "value"))
         super().__init__([w.HBox([w.VBox(list(controls.values())), self._board]), self._maps])
         self.source, self.time = min(1, count - 1), last // 2
-        self.observe(lambda _: self._draw(), ["target", "source", "units"])
+        self.observe(lambda _: self._draw(), ["target", "source", "units", "strength"])
         self.observe(lambda _: self._draw_fields(), ["target", "time"])
         self._draw()
         self._draw_fields()
@@ -88,13 +92,14 @@ class SwapBoard(w.VBox):  # type: ignore[misc]
         model = self._model
         image = self._pixels([self.target, self.source])
         code = model.by_unit(model.encode(image))
-        if self.target not in self._starts:  # finding it takes as long as drawing
-            self._starts = {self.target: model.invert(image[:1], code[:1].flatten(1))}
+        key = (self.target, self.strength)
+        if key not in self._starts:  # finding it takes as long as drawing
+            self._starts = {key: model.invert(image[:1], code[:1].flatten(1), strength=self.strength)}
         mixed = code[:1].clone()
         chosen = list(self.units)
         mixed[:, chosen] = code[1:, chosen]
         both = torch.cat([code[:1], mixed]).flatten(1)
-        drawn = model.decode(both, noise=self._starts[self.target])
+        drawn = model.decode(both, noise=self._starts[key], strength=self.strength)
         self.drawn = np.concatenate([as_bytes(image), as_bytes(drawn)])
         rows = [("target, source", self.drawn[:2]), ("drawn, swapped", self.drawn[2:])]
         self._board.value = encoded(labelled_rows(rows, size=96))

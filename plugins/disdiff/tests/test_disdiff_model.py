@@ -48,6 +48,24 @@ def test_the_shift_of_a_set_of_units_is_the_sum_of_their_shifts() -> None:
     assert torch.equal(model.predictor(code, [])(x, t), frozen)
 
 
+def test_strength_multiplies_the_shift() -> None:
+    model = shaken_model()
+    x, t = noisy()
+    code = model.encode(batch())
+    frozen = model.diffusion.predict(x, t)
+    once = model.predictor(code)(x, t) - frozen
+    torch.testing.assert_close(model.predictor(code, strength=2.5)(x, t) - frozen, 2.5 * once, rtol=1e-4, atol=1e-5)
+    assert torch.equal(model.predictor(code, strength=0.0)(x, t), frozen)
+    assert torch.equal(model.decode(code, strength=0.0), model.decode(code, units=[]))
+
+
+@pytest.mark.parametrize("strength", [-1.0, float("inf"), float("nan")])
+def test_an_impossible_strength_is_refused(strength: float) -> None:
+    model = new_model()
+    with pytest.raises(DataError, match="0 or more"):
+        model.decode(model.encode(batch()), strength=strength)
+
+
 def test_fields_in_one_batch_equal_fields_one_by_one() -> None:
     model = shaken_model()
     x, t = noisy()
@@ -173,6 +191,16 @@ def test_swapping_a_unit_of_identical_images_changes_nothing() -> None:
     noise = model.invert(image)
     own = model.decode(model.encode(image), noise=noise)
     torch.testing.assert_close(model.swap(image, image, [1]), own, rtol=0, atol=1e-6)
+
+
+def test_a_swap_takes_its_strength_both_ways() -> None:
+    model = shaken_model()
+    a, b = batch()[:2], batch()[2:]
+    code = model.by_unit(model.encode(a)).clone()
+    code[:, 1] = model.by_unit(model.encode(b))[:, 1]
+    by_hand = model.decode(code.flatten(1), noise=model.invert(a, strength=3.0), strength=3.0)
+    torch.testing.assert_close(model.swap(a, b, [1], strength=3.0), by_hand, rtol=0, atol=1e-6)
+    assert not torch.allclose(model.swap(a, b, [1]), by_hand, atol=1e-3)
 
 
 def test_swapping_all_units_gives_the_other_code_and_swapping_twice_restores() -> None:

@@ -74,9 +74,13 @@ def test_the_fields_of_the_board_are_those_of_the_model_at_that_time(images: xr.
 
 def test_a_slider_moves_the_board(images: xr.Dataset) -> None:
     board = SwapBoard(shaken_model(), images, CPU)
-    target, _, units, time = board.children[0].children[0].children
+    target, _, units, strength, time = board.children[0].children[0].children
     target.value, units.value, time.value = 5, (0, 3), 7
     assert (board.target, board.units, board.time) == (5, (0, 3), 7)
+    once = board.drawn
+    strength.value = 2.0
+    assert board.strength == 2.0
+    assert not np.array_equal(board.drawn[3], once[3])
 
 
 def test_the_scrubber_goes_from_noise_to_the_picture(images: xr.Dataset) -> None:

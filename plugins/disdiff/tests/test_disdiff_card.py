@@ -33,7 +33,8 @@ def test_every_arm_is_measured_on_one_diffusion_model_and_not_twice(
     assert [one["steps"] for one in told] == [2, 2, 0]
     assert {one["pretrained"] for one in told} == {str(tmp_path / "ddpm")}
     assert {"factor_vae", "dci_disentanglement", "mig", "factor_vae_all_units"} <= set(untrained.scores)
-    assert set(full.scores) - set(untrained.scores) == {"swap_best", "swap_mean", "swap_faithful", "judge"}
+    swaps = {f"swap_{what}{end}" for what in ("best", "mean", "faithful") for end in card.STRENGTHS}
+    assert set(full.scores) - set(untrained.scores) == swaps | {"judge"}
     monkeypatch.setattr(card, "evaluate", None)  # what was measured is not measured again
     assert list(card.measured(tmp_path, images, [1], **TINY)) == measured
 

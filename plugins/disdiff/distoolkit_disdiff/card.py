@@ -71,8 +71,9 @@ SETTINGS: Mapping[str, Any] = {
 }
 SWAPPED = 128
 """Images of which each unit is swapped."""
-STRENGTHS: Mapping[str, float] = {"": 1.0, "_twice": 2.0}
-"""Of the fields when swaps are drawn, with the ending of the scores' names: as they are trained, and doubled."""
+WALKS: Mapping[str, tuple[bool, float]] = {"": (False, 1.0), "_inverted": (True, 1.0), "_inverted_twice": (True, 2.0)}
+"""How swaps are drawn: whether from the target's own x_T, as `DisDiff.swap` does, or all from one, and the strength of
+the fields. The key ends the scores' names."""
 
 
 def rows(seeds: Sequence[int], folder: Path) -> Iterator[Row]:
@@ -150,7 +151,7 @@ def swapped(run: Run, images: xr.Dataset, judge_steps: int) -> dict[str, float]:
 
     ``swap_best`` and ``swap_mean``: success rate of the best matched unit, and the mean over all matched units;
     ``swap_faithful``: how often an unswapped picture shows its own factors; ``judge``: the judge's accuracy on images.
-    The first three are measured with each of `STRENGTHS`.
+    The first three are measured on each of `WALKS`.
     """
     chosen = images.isel(sample=slice(SWAPPED))
     judge = train_judge(images.isel(sample=slice(SWAPPED, None)), judge_steps)
@@ -159,8 +160,9 @@ def swapped(run: Run, images: xr.Dataset, judge_steps: int) -> dict[str, float]:
     with torch.inference_mode():
         code = model.by_unit(model.encode(pixels))
     found = {"judge": float(judged_rightly(judge, chosen).mean())}
-    for ending, strength in STRENGTHS.items():
-        swaps = swap_units(partial(_draw, model, strength), code, chosen, judge)
+    for ending, (inverted, strength) in WALKS.items():
+        noise = _inverted(model, pixels, strength) if inverted else None
+        swaps = swap_units(partial(_draw, model, noise, strength), code, chosen, judge)
         rates = [rate for _, rate in swaps.matched().values()]
         found |= {
             f"swap_best{ending}": max(rates),
@@ -170,6 +172,14 @@ def swapped(run: Run, images: xr.Dataset, judge_steps: int) -> dict[str, float]:
     return found
 
 
-def _draw(model: Any, strength: float, code: torch.Tensor) -> torch.Tensor:
-    drawn: torch.Tensor = model.decode(code.flatten(1), strength=strength)
+def _inverted(model: Any, pixels: torch.Tensor, strength: float) -> torch.Tensor:
+    with torch.inference_mode():
+        return torch.cat([model.invert(part, strength=strength) for part in torch.split(pixels, 64)])
+
+
+def _draw(
+    model: Any, noise: torch.Tensor | None, strength: float, code: torch.Tensor, targets: torch.Tensor
+) -> torch.Tensor:
+    start = None if noise is None else noise[targets]
+    drawn: torch.Tensor = model.decode(code.flatten(1), noise=start, strength=strength)
     return drawn

@@ -23,7 +23,7 @@ from tqdm.auto import tqdm
 from distoolkit.contract import DataError
 from distoolkit.data.batches import Pixels
 
-Draw: TypeAlias = Callable[[torch.Tensor], torch.Tensor]
+Draw: TypeAlias = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 Bools: TypeAlias = npt.NDArray[np.bool_]
 
 
@@ -165,7 +165,8 @@ def swap_units(
     Parameters
     ----------
     draw
-        Codes (batch, N, d) to images (batch, channel, y, x) in [0, 1], all of them from the same noise.
+        Codes (batch, N, d), and which images they are the targets' of (batch,), to pictures (batch, channel, y, x) in
+        [0, 1]: all from the same noise, or each from that of its target.
     code
         (sample, N, d) the codes of the images.
     images
@@ -189,7 +190,8 @@ def swap_units(
     source = torch.arange(count).roll(-(count // 2))
 
     def follow(mixed: torch.Tensor) -> Bools:
-        drawn = torch.cat([draw(part) for part in torch.split(mixed, batch)])
+        parts = zip(torch.split(mixed, batch), torch.split(torch.arange(count), batch), strict=True)
+        drawn = torch.cat([draw(part, targets) for part, targets in parts])
         return _nearer_to_the_second(judge(drawn.cpu()), factors, factors[source])
 
     follows = []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import torch
 from torch import nn
 from torch.distributions import Normal
@@ -9,6 +11,27 @@ from torch.distributions import Normal
 from distoolkit.contract import ImageSpec
 from distoolkit.nn.convolution import Decoder, Encoder
 from distoolkit.nn.normal import gaussian
+
+
+class Sizes(Protocol):
+    """What the settings of a method with this model say."""
+
+    @property
+    def latents(self) -> int:
+        """Size of the code."""
+
+    @property
+    def width(self) -> int:
+        """Channels of the first convolutions."""
+
+    @property
+    def activation(self) -> str:
+        """One of `distoolkit.nn.ACTIVATIONS`."""
+
+
+def build(config: Sizes, spec: ImageSpec) -> GaussianVAE:
+    """Build the VAE that the settings describe: ``model="distoolkit.nn.vae:build"`` in a method's record."""
+    return GaussianVAE(spec, config.latents, width=config.width, activation=config.activation)
 
 
 class GaussianVAE(nn.Module):

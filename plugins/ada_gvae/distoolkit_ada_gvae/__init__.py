@@ -37,7 +37,7 @@ METHOD = Method(
     ),
     config=Config,
     quick=Config(latents=6, steps=150, batch_size=32, width=8),
-    model="distoolkit_ada_gvae.model:build",
+    model="distoolkit.nn.vae:build",
     trainer="distoolkit_ada_gvae.training:train",
     needs=frozenset({"factors"}),
     card="distoolkit_ada_gvae.card:rows",

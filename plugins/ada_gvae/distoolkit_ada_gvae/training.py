@@ -43,7 +43,7 @@ def terms(model: GaussianVAE, image: torch.Tensor, config: Config) -> Report:
         one, other, share = average((mean1, logvar1), (mean2, logvar2))
         mean, logvar = (torch.cat(pair) for pair in zip(one, other, strict=True))
         report["shared"] = share.sum(1).float().mean()
-    logits = model.logits(reparameterise(mean, logvar))
+    logits = model.logits(reparameterise(mean, logvar).to(image.dtype))
     reconstruction = reconstruction_loss(logits, image, config.likelihood).mean()
     kl = kl_standard_normal(mean, logvar).sum(1).mean()
     return {"loss": reconstruction + config.beta * kl, "reconstruction": reconstruction, "kl": kl, **report}

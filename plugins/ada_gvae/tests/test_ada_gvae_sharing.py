@@ -5,12 +5,12 @@ import math
 import pytest
 import torch
 from distoolkit_ada_gvae import Config
-from distoolkit_ada_gvae.model import build
 from distoolkit_ada_gvae.sharing import average, kl_between, shared
 from distoolkit_ada_gvae.training import terms
 from torch.distributions import Bernoulli, Normal, kl_divergence
 
 from distoolkit.contract import ImageSpec
+from distoolkit.nn.vae import build
 
 UNIT = torch.zeros(1, 3)
 

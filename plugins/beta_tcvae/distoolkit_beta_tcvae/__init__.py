@@ -38,7 +38,7 @@ METHOD = Method(
     ),
     config=Config,
     quick=Config(latents=6, steps=150, batch_size=32, width=8),
-    model="distoolkit_beta_tcvae.model:build",
+    model="distoolkit.nn.vae:build",
     trainer="distoolkit_beta_tcvae.training:train",
     card="distoolkit_beta_tcvae.card:rows",
     widgets={"kl taken apart": "distoolkit_beta_tcvae.pictures:terms"},

@@ -71,7 +71,7 @@ def _method(name: str, summary: str, paper: Paper, quick: VAEConfig, deviations:
         paper=paper,
         config=type(quick),
         quick=quick,
-        model="distoolkit_beta_vae.model:build",
+        model="distoolkit.nn.vae:build",
         trainer=f"distoolkit_beta_vae.training:{name}",
         card=None if name == "annealed_vae" else "distoolkit_beta_vae.card:rows",
         widgets={

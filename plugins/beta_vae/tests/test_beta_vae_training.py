@@ -8,10 +8,10 @@ import distoolkit_beta_vae as plugin
 import pytest
 import torch
 from distoolkit_beta_vae import training
-from distoolkit_beta_vae.model import build
 from torch.distributions import Bernoulli, Normal, kl_divergence
 
 from distoolkit.contract import ImageSpec
+from distoolkit.nn.vae import build
 
 
 @pytest.mark.parametrize(("step", "nats"), [(0, 0.0), (1, 0.25), (50, 12.5), (100, 25.0), (101, 25.0), (10**6, 25.0)])

@@ -65,7 +65,7 @@ def _method(name: str, summary: str, quick: Config) -> Method[Any]:
         paper=_PAPER,
         config=type(quick),
         quick=quick,
-        model="distoolkit_dip_vae.model:build",
+        model="distoolkit.nn.vae:build",
         trainer=f"distoolkit_dip_vae.training:{name}",
         card="distoolkit_dip_vae.card:rows",
         widgets={

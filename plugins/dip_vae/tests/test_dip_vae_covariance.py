@@ -7,9 +7,9 @@ import pytest
 import torch
 from distoolkit_dip_vae import ConfigI, ConfigII, training
 from distoolkit_dip_vae.covariance import covariance_of_codes, covariance_of_means, diagonal, off_diagonal
-from distoolkit_dip_vae.model import build
 
 from distoolkit.contract import ImageSpec
+from distoolkit.nn.vae import build
 
 # three images, two latents; the means are (2, 0): deviations (-2, 1), (0, -2), (2, 1)
 MEAN = torch.tensor([[0.0, 1.0], [2.0, -2.0], [4.0, 1.0]])

@@ -40,7 +40,7 @@ METHOD = Method(
     ),
     config=Config,
     quick=Config(latents=6, steps=150, batch_size=32, width=8, discriminator_width=64, discriminator_layers=3),
-    model="distoolkit_factor_vae.model:build",
+    model="distoolkit.nn.vae:build",
     trainer="distoolkit_factor_vae.training:train",
     card="distoolkit_factor_vae.card:rows",
     widgets={"discriminator": "distoolkit_factor_vae.pictures:discriminator"},

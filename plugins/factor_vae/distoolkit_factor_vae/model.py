@@ -1,25 +1,12 @@
-"""The VAE, and the discriminator that exists only during training."""
+"""The discriminator, which exists only during training."""
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
 
-from distoolkit.contract import ImageSpec
-from distoolkit.nn import GaussianVAE
-
-if TYPE_CHECKING:
-    from distoolkit_factor_vae import Config
-
 JOINT, PRODUCT = 0, 1
 """The discriminator's two classes: codes of q(z), and codes of the product of its marginals."""
-
-
-def build(config: Config, spec: ImageSpec) -> GaussianVAE:
-    """Build the VAE that the config describes."""
-    return GaussianVAE(spec, config.latents, width=config.width, activation=config.activation)
 
 
 class Discriminator(nn.Module):

@@ -6,12 +6,13 @@ import pytest
 import torch
 from distoolkit_factor_vae import METHOD
 from distoolkit_factor_vae.losses import accuracy, discriminator_loss, permute_dims, total_correlation
-from distoolkit_factor_vae.model import Discriminator, build
+from distoolkit_factor_vae.model import Discriminator
 from distoolkit_factor_vae.training import frozen, judge, vae_terms
 from torch import nn
 from torch.distributions import MultivariateNormal, Normal
 
 from distoolkit.contract import ImageSpec
+from distoolkit.nn.vae import build
 
 JOINT = torch.tensor([[3.0, 1.0], [0.0, 1.0]])
 PRODUCT = torch.tensor([[0.0, 0.0], [2.0, 0.0]])

@@ -359,9 +359,11 @@ class Loop:
         if steps < 0 or size < 1:
             raise TrainingError(f"stage {name!r} has {steps} steps of {size} images; give whole numbers from 1")
         if size > len(self._images):
+            factor, rest = divmod(size, self._batch_size)  # a stage may take several batches at a time
+            most = 0 if rest else len(self._images) // factor
             raise TrainingError(
                 f"stage {name!r} takes batches of {size} images and there are only {len(self._images)}: "
-                f"give batch_size = {len(self._images)} or less, or more images"
+                + (f"give batch_size = {most} or less, or more images" if most else "give more images")
             )
         if size % self._fabric.world_size:
             raise TrainingError(f"batches of {size} images cannot be shared by {self._fabric.world_size} devices")

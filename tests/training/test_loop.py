@@ -151,6 +151,11 @@ def wants_too_much(model: Any, loop: Loop) -> Iterator[Report]:
         yield {"x": 0.0}
 
 
+def wants_several_batches(model: Any, loop: Loop) -> Iterator[Report]:
+    for _ in loop.stage("a", 1, 7 * 8):
+        yield {"x": 0.0}
+
+
 def repeats_a_module(model: Any, loop: Loop) -> Iterator[Report]:
     for _ in range(2):
         loop.module("critic", nn.Linear(1, 1))
@@ -183,7 +188,8 @@ def takes_no_steps(model: Any, loop: Loop) -> Iterator[Report]:
         (forgets_the_last_report, "never reported step 4"),
         (reports_nothing, "reported nothing: yield one report"),
         (repeats_a_stage, "'a' was begun twice"),
-        (wants_too_much, "batches of 49 images and there are only 48: give batch_size = 48 or less"),
+        (wants_too_much, "batches of 49 images and there are only 48: give more images"),
+        (wants_several_batches, "batches of 56 images and there are only 48: give batch_size = 6 or less, or more"),
         (repeats_a_module, "'module/critic' was registered twice"),
         (repeats_a_state, "'memory' was asked for twice"),
         (minimises_many, r"shape \(8, 3\); minimise\(\) needs one number"),

@@ -105,7 +105,7 @@ def isometric(model: Autoencoder, loop: Any, config: IsometricAEConfig) -> Itera
         code = model.encoder(image)
         error = squared_error(model, image, code)
         with loop.autocast(enabled=False):
-            code = code.float()
+            code = code.to(image.dtype)  # not in the half precision of autocast
             distortion = isometry(model, loop, batch, code, partners, config.form)
             total = error + config.isometry * distortion
             report = {"reconstruction": error, "isometry": distortion}
@@ -164,5 +164,6 @@ def tear(model: Autoencoder, loop: Any) -> float:
     images = landmarks(loop, LOOKED_AT)
     shape = (loop.spec.channels, loop.spec.height, loop.spec.width)
     parts = torch.split(torch.from_numpy(images).view(-1, *shape), CHUNK)
-    codes = np.concatenate([model.encoder(part.to(loop.device)).double().cpu().numpy() for part in parts])
+    dtype = next(model.encoder.parameters()).dtype
+    codes = np.concatenate([model.encoder(part.to(loop.device, dtype)).double().cpu().numpy() for part in parts])
     return torn_share(images, codes)

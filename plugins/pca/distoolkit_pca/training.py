@@ -51,9 +51,9 @@ def train(model: PCA, loop: Any, config: Config) -> Iterator[Report]:
 
 def find_mean(model: PCA, loop: Any) -> None:
     """Set the mean image."""
-    total, count = torch.zeros_like(model.mean), 0
+    total, count = torch.zeros_like(_exact(model.mean)), 0
     for batch in loop.chunks(CHUNK):
-        total += batch["image"].flatten(1).sum(0)
+        total += _exact(batch["image"]).flatten(1).sum(0)
         count += len(batch["image"])
     model.mean.copy_(total / count)
 
@@ -63,19 +63,19 @@ def turn(model: PCA, block: Block, loop: Any) -> torch.Tensor:
 
     Returns the ``error`` of the components.
     """
-    columns, count = block.q.shape[1], 0
-    product, small = torch.zeros_like(block.q), block.q.new_zeros(columns, columns)
-    total = torch.zeros_like(model.total_variance)
+    q, count = _exact(block.q), 0
+    product, small = torch.zeros_like(q), q.new_zeros(q.shape[1], q.shape[1])
+    total = q.new_zeros(())
     for batch in loop.chunks(CHUNK):
-        x = batch["image"].flatten(1) - model.mean
-        y = x @ block.q
+        x = _exact(batch["image"]).flatten(1) - model.mean
+        y = x @ q
         product += x.T @ y
         small += y.T @ y
         total += x.square().sum()
         count += len(x)
     variance, rotation = torch.linalg.eigh(small / (count - 1))  # the smallest first
     variance, rotation = (part.flip(-1)[..., : len(model.variance)] for part in (variance, rotation))
-    components = (block.q @ rotation).T
+    components = (q @ rotation).T
     residual = (product @ rotation).T / (count - 1) - variance[:, None] * components
     block.q.copy_(torch.linalg.qr(product).Q)
     model.components.copy_(fix_signs(components))
@@ -83,6 +83,11 @@ def turn(model: PCA, block: Block, loop: Any) -> torch.Tensor:
     model.total_variance.copy_(total / (count - 1))
     error: torch.Tensor = residual.norm(dim=1).max() / variance[0].clamp_min(TINY)
     return error
+
+
+def _exact(numbers: torch.Tensor) -> torch.Tensor:
+    """Return float32 for half precision, which has no eigenvectors and too few digits for sums over all images."""
+    return numbers.to(torch.promote_types(numbers.dtype, torch.float32))
 
 
 def fix_signs(components: torch.Tensor) -> torch.Tensor:

@@ -85,6 +85,9 @@ class Card:
     def table(self, metrics: Sequence[str] | None = None) -> str:
         """Return a Markdown table: one line for each data set and arm, mean and standard deviation over seeds.
 
+        Last come the budget's columns: steps, and minutes of training (the median over seeds, by the clock of the
+        machine that measured).
+
         Parameters
         ----------
         metrics
@@ -94,11 +97,12 @@ class Card:
             found = list(dict.fromkeys(name for row in self.rows for name in row.scores))
             standard = {name for row in self.rows for name in row.provenance.get("standard", ())}
             metrics = [n for n in SHOWN if n in found] + [n for n in found if n not in standard and n not in SHOWN]
-        lines = [["data", "method", "seeds", *(name.replace("_", " ") for name in metrics)]]
+        lines = [["data", "method", "seeds", *(name.replace("_", " ") for name in metrics), "steps", "minutes"]]
         for data in self.data:
             for arm in dict.fromkeys(row.arm for row in self.rows if row.data == data):
-                seeds = [row.seed for row in self.rows if (row.data, row.arm) == (data, arm)]
-                lines.append([data, arm, str(len(seeds)), *(_spread(self.values(data, arm, m)) for m in metrics)])
+                rows = [row for row in self.rows if (row.data, row.arm) == (data, arm)]
+                scores = (_spread(self.values(data, arm, m)) for m in metrics)
+                lines.append([data, arm, str(len(rows)), *scores, *_budget(rows)])
         lines.insert(1, ["---"] * len(lines[0]))
         return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
 
@@ -324,6 +328,16 @@ def _spread(values: Sequence[float]) -> str:
         return "–"
     mean = f"{statistics.fmean(values):.3g}"
     return mean if len(values) == 1 else f"{mean} ± {statistics.stdev(values):.2g}"
+
+
+def _budget(rows: Sequence[Row]) -> tuple[str, str]:
+    """Return the steps of a run, and the median of its minutes."""
+    steps = {row.provenance.get("config", {}).get("steps") for row in rows} - {None}
+    seconds = [float(row.provenance["seconds"]) for row in rows if "seconds" in row.provenance]
+    return (
+        ", ".join(f"{n:,}" for n in sorted(steps)) or "–",
+        f"{statistics.median(seconds) / 60:.2g}" if seconds else "–",
+    )
 
 
 def _dataset(row: Row) -> xr.Dataset:

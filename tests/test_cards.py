@@ -28,11 +28,22 @@ def with_card() -> list[Method]:
 
 def test_the_table_gives_mean_and_standard_deviation_over_seeds():
     assert Card("new", ROWS).table().splitlines() == [
-        "| data | method | seeds | mig | found |",
-        "| --- | --- | --- | --- | --- |",
-        "| sprites | new | 2 | 0.375 ± 0.18 | 3.5 ± 0.71 |",
-        "| sprites | twin | 1 | 0.1 | – |",
+        "| data | method | seeds | mig | found | steps | minutes |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+        "| sprites | new | 2 | 0.375 ± 0.18 | 3.5 ± 0.71 | – | – |",
+        "| sprites | twin | 1 | 0.1 | – | – | – |",
     ]
+
+
+def test_the_table_ends_with_the_budget():
+    def run(seed: int, seconds: float, steps: int) -> Row:
+        told = {"standard": ["mig"], "seconds": seconds, "config": {"steps": steps}}
+        return Row(data="sprites", arm="new", seed=seed, scores={"mig": 0.5}, provenance=told)
+
+    runs = (run(0, 90, 2000), run(1, 6000, 2000), run(2, 30, 2000))
+    assert Card("new", runs).table().splitlines()[2] == "| sprites | new | 3 | 0.5 ± 0 | 2,000 | 1.5 |"
+    other = Card("new", (*runs, run(3, 90, 500)))
+    assert other.table().splitlines()[2] == "| sprites | new | 4 | 0.5 ± 0 | 500, 2,000 | 1.5 |"
 
 
 def test_a_card_is_read_as_it_was_written(tmp_path):
@@ -137,9 +148,9 @@ def test_all_methods_stand_side_by_side_without_their_twins(monkeypatch):
     monkeypatch.setattr(cards, "_kept", lambda record: "")
     monkeypatch.setattr(cards, "read", lambda name: Card(name, tuple(kept.get(name, []))))
     assert cards.overview().table().splitlines()[2:] == [
-        "| sprites | high | 1 | 0.4 | 0.2 |",
-        "| sprites | low | 2 | 0.2 ± 0.14 | – |",
-        "| shapes3d | high | 1 | 0.4 | – |",
+        "| sprites | high | 1 | 0.4 | 0.2 | – | – |",
+        "| sprites | low | 2 | 0.2 ± 0.14 | – | – | – |",
+        "| shapes3d | high | 1 | 0.4 | – | – | – |",
     ]
 
 

@@ -63,11 +63,11 @@ def log_weights(batch: int, count: int, estimator: str, device: torch.device | s
     ``"weighted"`` (minibatch weighted sampling): every image weighs 1 / (N M). It is a lower bound of q(z) in
     expectation, by the factor 1 / N where the batch is the whole data set: the mutual information is then log N too
     large, the total correlation (latents - 1) log N too large, and the dimension-wise KL as much too small. These are
-    constants that no gradient sees. Source: appendix C.1.
+    constants that no gradient sees. Source: appendix C.1 (number not checked).
 
     ``"stratified"`` (minibatch stratified sampling): the image that z_i was drawn from weighs 1 / N, as in q(z), and
     the M - 1 others share the rest. Unbiased for q(z), and exact where the batch is the whole data set.
-    Source: appendix C.2, with its weights averaged over the order of the batch.
+    Source: appendix C.2 (number not checked), with its weights averaged over the order of the batch.
 
     Raises
     ------

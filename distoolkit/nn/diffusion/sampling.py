@@ -16,16 +16,21 @@ from distoolkit.nn.diffusion.schedule import Schedule
 Predictor: TypeAlias = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 
-def sampling_times(total: int, steps: int) -> list[int]:
-    """Return ``steps`` times from 0 to T-1, evenly spaced and rising.
+def sampling_times(schedule: Schedule, steps: int) -> list[int]:
+    """Return ``steps`` times, evenly spaced and rising, from 0 to the last that a walk can begin at.
+
+    That is T-1, unless nearly nothing of the picture is kept there: see `Schedule.walked`.
 
     Raises
     ------
     ConfigError
         Fewer than one step, or more than there are times.
     """
+    total = schedule.walked
     if not 1 <= steps <= total:
-        raise ConfigError(f"sampling_steps = {steps} is not allowed: give 1 to {total}, the length of the schedule")
+        raise ConfigError(
+            f"sampling_steps = {steps} is not allowed: give 1 to {total}, the times that a walk can visit"
+        )
     if steps == 1:
         return [total - 1]
     return [round(k * (total - 1) / (steps - 1)) for k in range(steps)]
@@ -43,14 +48,14 @@ def ddim(
     generator: torch.Generator | None = None,
     progress: bool = False,
 ) -> torch.Tensor:
-    """Walk from noise x_T to x_0 (Song, Meng and Ermon, "Denoising Diffusion Implicit Models", 2021, equation 12).
+    """Walk from noise to x_0 (Song, Meng and Ermon, "Denoising Diffusion Implicit Models", 2021, equation 12).
 
     Parameters
     ----------
     start
-        (batch, ...) x_T.
+        (batch, ...) the noise, called x_T everywhere.
     steps
-        How many of the T times are visited.
+        How many of the T times are visited, see `sampling_times`.
     eta
         0: no noise is added, so that the result follows from ``start`` alone; 1: as much as DDPM adds.
     clip
@@ -84,7 +89,7 @@ def ddim_walk(
     progress: bool = False,
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
     """Yield, after each step of `ddim`, where the walk stands and the present estimate of x_0."""
-    times = sampling_times(len(schedule), steps)
+    times = sampling_times(schedule, steps)
     kept = schedule.alpha_bars[times]
     kept_after = torch.cat([kept.new_ones(1), kept[:-1]])
     x = start
@@ -127,7 +132,7 @@ def ddim_invert(
     corrections
         Each one costs another prediction a step; 0 is the usual inversion.
     """
-    times = sampling_times(len(schedule), steps)
+    times = sampling_times(schedule, steps)
     kept = schedule.alpha_bars[times]
     kept_before = torch.cat([kept.new_ones(1), kept[:-1]])
     x = clean

@@ -38,6 +38,11 @@ def make_betas(kind: str, steps: int, start: float = 0.0015, end: float = 0.0155
     raise ConfigError(f"schedule = {kind!r} is not allowed: give {' or '.join(map(repr, SCHEDULES))}")
 
 
+LEAST_KEPT = 1e-4
+"""Of a picture at the time where a walk from noise begins. The first step divides by the root of it: a cosine schedule
+ends at 2e-9, where an error of the noise prediction would come out 20,000 times as large."""
+
+
 class Schedule(nn.Module):
     """Tables of the schedule by t, computed in float64 and kept in float32.
 
@@ -50,6 +55,8 @@ class Schedule(nn.Module):
         -sqrt(alpha_t) (1 - abar_{t-1}) / sqrt(1 - abar_t).
     k_ddim
         (T,) the shift coefficient of the score, ``shift="score"``: -sqrt(1 - abar_t).
+    walked
+        How many times, from 0 on, a walk can visit: those where abar_t is `LEAST_KEPT` or more.
 
     Raises
     ------
@@ -73,6 +80,7 @@ class Schedule(nn.Module):
             )
         alphas = 1 - betas
         alpha_bars = alphas.cumprod(0)
+        self.walked = max(1, int((alpha_bars >= LEAST_KEPT).sum()))
         before = torch.cat([alpha_bars.new_ones(1), alpha_bars[:-1]])
         tables = {
             "betas": betas,

@@ -103,8 +103,9 @@ def make_parts(config: Settings, spec: ImageSpec) -> tuple[Pixels | Autoencoder,
     first = make_first_stage(config, config.latent_channels, spec)
     shape = first.latent_shape if isinstance(first, Autoencoder) else (spec.channels, spec.height, spec.width)
     betas = make_betas(config.schedule, config.timesteps, config.beta_start, config.beta_end)
-    sampling_times(config.timesteps, config.sampling_steps)  # refuses more steps than there are times
-    return first, Schedule(betas), shape
+    schedule = Schedule(betas)
+    sampling_times(schedule, config.sampling_steps)  # refuses more steps than there are times
+    return first, schedule, shape
 
 
 def shape_of(config: Settings, channels: int, side: int) -> Shape:

@@ -138,7 +138,7 @@ class Denoising(w.VBox):  # type: ignore[misc]
     def __init__(self, model: Any, images: xr.Dataset, device: torch.device, count: int = 4) -> None:
         count = min(count, images.sizes["sample"])
         self.walk = _walk(model, images, device, count)
-        self._times = sampling.sampling_times(len(_diffusion(model).schedule), len(self.walk))[::-1]
+        self._times = sampling.sampling_times(_diffusion(model).schedule, len(self.walk))[::-1]
         self._picture = w.Image(format="png")
         slider = w.IntSlider(max=len(self.walk) - 1, description="step", style=_WIDE)
         w.link((self, "step"), (slider, "value"))

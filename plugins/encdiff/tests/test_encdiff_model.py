@@ -108,7 +108,7 @@ def test_pictures_follow_from_the_code_alone_and_lie_in_range() -> None:
 
 @torch.no_grad()
 def test_inversion_under_its_own_code_brings_the_image_back() -> None:
-    model = shaken_model(shake=0.005, sampling_steps=20, schedule="ldm")
+    model = shaken_model(shake=0.005, sampling_steps=20, schedule="ldm")  # cosine asks for trained weights
     for layer in model.average["network"].modules():
         if isinstance(layer, CrossAttention):
             layer.out.weight.mul_(40)  # predictions that depend on the code enough to see
@@ -157,7 +157,7 @@ def test_codes_that_do_not_split_into_units_are_refused(width: int) -> None:
     [
         ({"cross_attention": (5,)}, r"cross_attention = \(5,\).*sides \(16, 8\).*nothing would read"),
         ({"cross_attention": (8,), "heads": 3}, "heads = 3 does not divide the 16 channels"),
-        ({"sampling_steps": 1001}, "give 1 to 1000"),
+        ({"sampling_steps": 1001}, "give 1 to 993"),
         ({"width": 9}, "even number"),
     ],
 )

@@ -25,13 +25,34 @@ def exact(schedule: Schedule):
     return predict
 
 
-def test_times_run_from_first_to_last() -> None:
-    assert sampling_times(1000, 5) == [0, 250, 500, 749, 999]
-    assert sampling_times(1000, 1) == [999]
-    assert sampling_times(3, 3) == [0, 1, 2]
+def test_times_run_from_first_to_last(schedule: Schedule) -> None:
+    assert sampling_times(schedule, 5) == [0, 250, 500, 749, 999]
+    assert sampling_times(schedule, 1) == [999]
+    short = Schedule(make_betas("ldm", 3))
+    assert sampling_times(short, 3) == [0, 1, 2]
     for steps in (0, 4):
         with pytest.raises(ConfigError, match="give 1 to 3"):
-            sampling_times(3, steps)
+            sampling_times(short, steps)
+
+
+def test_a_walk_begins_where_something_of_the_picture_is_kept() -> None:
+    cosine = Schedule(make_betas("cosine", 1000))
+    last = sampling_times(cosine, 10)[-1]
+    assert last == 992
+    assert cosine.alpha_bars[last] >= 1e-4 > cosine.alpha_bars[last + 1]
+    assert Schedule(torch.tensor([0.99999, 0.5])).walked == 1
+
+
+def test_a_small_error_of_the_prediction_stays_small_under_a_cosine_schedule() -> None:
+    """Begun at T-1, where abar is 2e-9, an error of 0.001 would come out as one of about 20."""
+    cosine = Schedule(make_betas("cosine", 1000))
+    start = torch.randn(4, 3, generator=torch.Generator().manual_seed(0))
+    predict = exact(cosine)
+    found, off = (ddim(p, cosine, start, 20) for p in (predict, lambda x, t: predict(x, t) + 0.001))
+    assert float((found - off).abs().max()) < 0.1
+    clean = S * start
+    back = ddim(predict, cosine, ddim_invert(predict, cosine, clean, 50, corrections=30), 50)
+    torch.testing.assert_close(back, clean, rtol=0, atol=0.01)
 
 
 def test_ddim_turns_noise_into_the_data(schedule: Schedule) -> None:

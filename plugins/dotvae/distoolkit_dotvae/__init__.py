@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from distoolkit.config import knob
 from distoolkit.contract import Fidelity, Method, Paper
 from distoolkit.hookspecs import hookimpl
+from distoolkit_dotvae.openings import Plan
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,10 @@ class Config:
     )
     nuisance_in_code: bool = knob(False, (), "give the entangled code as well, after the open dimensions")
 
+    def __post_init__(self) -> None:
+        """Refuse shares that leave no time to open anything, as soon as they are given."""
+        Plan.of(self)
+
 
 METHOD = Method(
     name="dot_vae",
@@ -63,6 +68,8 @@ METHOD = Method(
             "the conference paper was not at hand: losses and steps are those of the OAT manuscript by the same "
             "authors (OpenReview DXU0DQUDWLA), taken to be the same (U1)",
             "sizes of the two codes are ours: 8 and 6 at this scale (U2)",
+            "pre-training ends after a fixed share of the steps (pretrain_share); in the manuscript it ends when the "
+            "reconstruction has saturated",
             "the pressure beta on z2 is 16 from the first opening; the manuscript says only that it rises linearly, "
             "and 1 to 4 and 1 to 8 left the dimensions idle at this scale (U3)",
             "weights of the intervention step's three parts and its learning rate are ours (U4)",

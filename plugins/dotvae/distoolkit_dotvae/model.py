@@ -146,7 +146,10 @@ class DotVAE(nn.Module):
 
     @torch.no_grad()
     def close(self, dimension: int) -> None:
-        """Make a dimension of z1 invisible for good, and clear its rows of the head."""
+        """Make a dimension of z1 invisible for good, and set its rows of the head to 0.
+
+        The rows need not stay there: the momentum of the optimisers may still move them. The mask hides it.
+        """
         self.gamma[dimension] = 0
         last: nn.Linear = self.head1[-1]  # type: ignore[assignment]
         for row in (dimension, self.latents + dimension):

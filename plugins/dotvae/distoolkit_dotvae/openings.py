@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from distoolkit.contract import ConfigError
+
 if TYPE_CHECKING:
     from distoolkit_dotvae import Config
 
@@ -95,12 +97,25 @@ class Plan:
 
     @classmethod
     def of(cls, config: Config) -> Plan:
-        """Split the steps as the config's shares say; every phase but the last has a step at least."""
+        """Split the steps as the config's shares say; every phase but the last has a step at least.
+
+        Raises
+        ------
+        ConfigError
+            There is no time for a single window. Nothing would open, and every code would be 0.
+        """
         total = config.steps
         pretrain = max(1, round(config.pretrain_share * total))
         window = max(1, round(config.window_share * total))
         kept = round(config.consolidate_share * total)
-        windows = max(0, (total - pretrain - kept) // window)
+        windows = (total - pretrain - kept) // window
+        if windows < 1:
+            raise ConfigError(
+                f"pretrain_share = {config.pretrain_share:g}, window_share = {config.window_share:g} and "
+                f"consolidate_share = {config.consolidate_share:g} are not allowed together: of {total} steps they "
+                f"leave {max(0, total - pretrain - kept)} to the openings, and one window takes {window}; lower "
+                "pretrain_share or consolidate_share until a window fits, or lower window_share"
+            )
         return cls(config.latents, pretrain, window, windows, total, config.beta_start, config.beta_end)
 
     def next_window(self, trials: Sequence[Trial]) -> Window | None:

@@ -5,12 +5,18 @@ from __future__ import annotations
 import dataclasses
 import itertools
 from collections.abc import Callable, Iterable
+from pathlib import Path
 
 import pytest
 import torch
-from distoolkit_dotvae import Config
+from distoolkit_dotvae import METHOD, Config
 from distoolkit_dotvae.acceptance import figures
 from distoolkit_dotvae.openings import Figures, Plan, Trial, Window, passes, stopped_because
+
+from distoolkit.config import configure
+from distoolkit.contract import ConfigError
+from distoolkit.testing import tiny_images
+from distoolkit.training import start
 
 GOOD = Figures(kl=2.0, recovery=0.9, correlation=0.95, change=0.05)
 CONFIG = Config(
@@ -39,6 +45,21 @@ def test_the_steps_are_split_by_the_shares() -> None:
     assert plan.consolidation(trials) == 800 - 5 * 50
     tiny = Plan.of(dataclasses.replace(CONFIG, steps=10))
     assert (tiny.pretrain, tiny.window, tiny.windows) == (2, 1, 7)
+
+
+def test_shares_that_leave_no_window_are_refused_before_anything_is_built(tmp_path: Path) -> None:
+    told = (
+        r"pretrain_share = 0\.8, window_share = 0\.08 and consolidate_share = 0\.8 are not allowed together: of 3000 "
+        r"steps they leave 0 to the openings, and one window takes 240; lower pretrain_share or consolidate_share"
+    )
+    with pytest.raises(ConfigError, match=told):
+        configure(METHOD.config, pretrain_share=0.8, consolidate_share=0.8)
+    with pytest.raises(ConfigError, match="they leave 239 to the openings, and one window takes 240"):
+        configure(METHOD.config, pretrain_share=0.8, consolidate_share=361 / 3000)
+    with pytest.raises(ConfigError, match="not allowed together"):
+        start(METHOD, tiny_images(), folder=tmp_path / "run", device="cpu", pretrain_share=0.5, consolidate_share=0.5)
+    assert not (tmp_path / "run").exists()
+    assert Plan.of(configure(METHOD.config, pretrain_share=0.8, consolidate_share=0.12)).windows == 1
 
 
 def test_dimensions_open_one_by_one_and_at_most_k() -> None:

@@ -243,6 +243,25 @@ def open_run(folder: str | os.PathLike[str], method: Method[Any] | None = None) 
     return Run(folder, record, method)
 
 
+def open_finished(folder: str | os.PathLike[str], setting: str) -> Run:
+    """Give back the run that a setting of another run names, to build on it.
+
+    Raises
+    ------
+    ConfigError
+        It broke off, was stopped or still trains.
+    RunError
+        As `open_run`.
+    """
+    run = open_run(folder)
+    if run.status != "finished":
+        raise ConfigError(
+            f"{setting} = {str(folder)!r} is a run that is {run.status}, not finished: finish it with "
+            "fit(..., folder=..., resume=True) and its own settings, or give a finished one"
+        )
+    return run
+
+
 def spec_of(images: xr.Dataset) -> ImageSpec:
     """Read the image shape off an images Dataset."""
     sizes = images["image"].sizes

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import nn
 
-from distoolkit.contract import ConfigError, ImageSpec, Method
+from distoolkit.contract import ConfigError, Fidelity, ImageSpec, Method
+from distoolkit.nn.diffusion.sampling import sampling_times
 from distoolkit.nn.diffusion.schedule import Schedule
 from distoolkit_disdiff.model import DisDiff, assemble
 from distoolkit_disdiff.settings import DisDiffConfig
 
+_TRUNK = "the fields have a contracting half of their own: a foreign network shows no feature maps"
 Network = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 
@@ -27,11 +30,12 @@ def around(eps: Network, betas: Any, *, name: str = "disdiff_foreign") -> Method
     ----------
     eps
         ``(x_t, t) -> predicted noise``: ``x_t`` (batch, channel, y, x), pictures in [-1, 1] with noise; ``t`` (batch,)
-        whole numbers in 0 .. T-1. If it is an ``nn.Module``, it moves with the model and its weights are kept in the
-        run; otherwise it has to see to its device itself.
+        whole numbers in 0 .. T-1. If it is an ``nn.Module``, a copy of it in evaluation mode moves with the model and
+        is kept in the run; otherwise it has to see to its device and its mode itself.
     betas
         (T,) the schedule that it was trained with: beta_t, each above 0 and below 1. The settings ``schedule``,
-        ``beta_start`` and ``beta_end`` have no say; ``timesteps`` must be T.
+        ``beta_start`` and ``beta_end`` have no say; ``timesteps`` must be T. It is kept in the run, which cannot be
+        opened with another.
     name
         Of the method, in the run and in every Dataset that comes from it.
     """
@@ -40,7 +44,8 @@ def around(eps: Network, betas: Any, *, name: str = "disdiff_foreign") -> Method
     def build(config: DisDiffConfig, spec: ImageSpec) -> DisDiff:
         if config.first_stage != "none" or config.pretrained:
             raise ConfigError(
-                "a diffusion model given as a function works on pixels: first_stage = 'none', pretrained = ''"
+                f"first_stage = {config.first_stage!r}, pretrained = {config.pretrained!r}: a diffusion model given as "
+                "a function works on pixels and is trained already; give first_stage = 'none', pretrained = ''"
             )
         return assemble(Foreign(eps, Schedule(betas), config, spec), config, spec, trunk=True)
 
@@ -52,14 +57,22 @@ def around(eps: Network, betas: Any, *, name: str = "disdiff_foreign") -> Method
         quick=DISDIFF.quick,
         model=build,
         trainer=DISDIFF.trainer,
-        fidelity=DISDIFF.fidelity,
+        widgets=DISDIFF.widgets,
+        fidelity=Fidelity(source=DISDIFF.fidelity.source, deviations=(*DISDIFF.fidelity.deviations, _TRUNK)),
     )
 
 
 class Foreign(nn.Module):
-    """A frozen noise prediction, in the shape that `distoolkit_disdiff.model.DisDiff` works with."""
+    """A frozen noise prediction, in the shape that `distoolkit_disdiff.model.DisDiff` works with.
+
+    Attributes
+    ----------
+    betas
+        (T,) those of the schedule, saved with the weights.
+    """
 
     bounded = True
+    betas: torch.Tensor
 
     def __init__(self, eps: Network, schedule: Schedule, config: DisDiffConfig, spec: ImageSpec) -> None:
         super().__init__()
@@ -68,10 +81,21 @@ class Foreign(nn.Module):
                 f"the schedule given has {len(schedule)} times and timesteps = {config.timesteps}: give timesteps = "
                 f"{len(schedule)}"
             )
-        self.eps = eps
+        sampling_times(schedule, config.sampling_steps)  # refuses more steps than there are times
+        self.eps = copy.deepcopy(eps).eval() if isinstance(eps, nn.Module) else eps  # the caller's stays as it is
         self.schedule = schedule
+        self.register_buffer("betas", schedule.betas.clone())
         self.sampling_steps = config.sampling_steps
         self.latent_shape = (spec.channels, spec.height, spec.width)
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
+        kept = state_dict.get(f"{prefix}betas")
+        if kept is not None and (kept.shape != self.betas.shape or not torch.allclose(kept.to(self.betas), self.betas)):
+            raise ConfigError(
+                f"this run was made with betas from {_range(kept)}, and {_range(self.betas)} are given: open it with "
+                "the schedule that its diffusion model was trained with"
+            )
+        super()._load_from_state_dict(state_dict, prefix, *rest)
 
     def to_clean(self, image: torch.Tensor) -> torch.Tensor:
         """Return x0 of images in [0, 1]."""
@@ -105,3 +129,7 @@ class Foreign(nn.Module):
         generator = torch.Generator("cpu").manual_seed(seed)
         noise = torch.randn(count, *self.latent_shape, generator=generator, device="cpu")
         return noise.to(self.schedule.betas.device)
+
+
+def _range(betas: torch.Tensor) -> str:
+    return f"{float(betas[0]):g} to {float(betas[-1]):g} in {len(betas)} steps"

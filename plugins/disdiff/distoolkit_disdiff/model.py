@@ -213,6 +213,7 @@ class DisDiff(nn.Module):
         """Set the mode of what is trained; averages and the frozen part stay in evaluation mode."""
         super().train(mode)
         self.average.eval()
+        self.diffusion.eval()
         return self
 
 

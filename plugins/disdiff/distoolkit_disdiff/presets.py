@@ -1,8 +1,18 @@
 """Settings at full scale: 64x64 images on one GPU of 24 GB or more.
 
-None of them was run at full scale by the developers of this package. They are what the authors' configurations, and
-EncDiff's account of DisDiff's training, say; the numbers of steps are ours, because no text or code at hand states
-any. Expect a day or two for each seed on a V100-class GPU.
+None of them was run at full scale by the developers of this package. Expect a day or two for each seed on a V100-class
+GPU.
+
+First stage, U-Net, schedule, the size of a unit and the weights of the disentangling loss are those of the authors'
+configurations. Batch size, learning rate and decay of `disdiff` are those of EncDiff's account of its training. Ours
+are
+
+- the numbers of steps: no text or code at hand states any;
+- N = 10 units: the authors' configurations have 6, EncDiff's account 20;
+- the encoder ``"plain"``: the authors' network without its batch normalisation, which ``"code"`` has;
+- the warm-up of `disdiff` over 1,000 steps: the configurations have 10,000, at another learning rate and batch size;
+- the weight of the disentangling loss on a KL first stage, MPI3D's too: those configurations set none;
+- the frozen parts in bfloat16.
 
 Three fits, each of which can be resumed::
 
@@ -37,17 +47,14 @@ _UNET: dict[str, Any] = {
     "frozen_bf16": True,
 }
 
-
 CHANNELS = {"vq": 3, "kl": 4}
 """Channels of the latent maps of each kind of first stage."""
 
 
 def latent_autoencoder(kind: str = "vq") -> dict[str, Any]:
-    """Settings of the first stage: latent maps of 16x16."""
+    """Settings of the first stage: latent maps of 16x16; errors as in `disdiff`."""
     return {
-        **_FIRST_STAGE,
-        "first_stage": kind,
-        "latents": CHANNELS[kind],
+        **_first_stage(kind, "latents"),
         "batch_size": 128,
         "lr": 1.15e-3,
         "steps": 100_000,
@@ -55,7 +62,7 @@ def latent_autoencoder(kind: str = "vq") -> dict[str, Any]:
 
 
 def ddpm(kind: str = "vq") -> dict[str, Any]:
-    """Settings of the latent diffusion model, on a first stage of that kind."""
+    """Settings of the latent diffusion model, on a first stage of that kind; errors as in `disdiff`."""
     return {
         **_below(kind),
         "batch_size": 128,
@@ -79,7 +86,7 @@ def disdiff(data: str, kind: str = "vq") -> dict[str, Any]:
     Raises
     ------
     UnknownNameError
-        No preset for that data set.
+        No preset for that data set, or for that kind of first stage.
     """
     if data not in LAMBDA:
         raise UnknownNameError(configs.unknown("preset", data, LAMBDA))
@@ -102,4 +109,11 @@ def disdiff(data: str, kind: str = "vq") -> dict[str, Any]:
 
 
 def _below(kind: str) -> dict[str, Any]:
-    return {**_UNET, **_FIRST_STAGE, "first_stage": kind, "latent_channels": CHANNELS[kind]}
+    return {**_UNET, **_first_stage(kind, "latent_channels")}
+
+
+def _first_stage(kind: str, channels: str) -> dict[str, Any]:
+    """Return its settings; ``channels`` is what the method calls the number of its latent maps' channels."""
+    if kind not in CHANNELS:
+        raise UnknownNameError(configs.unknown("kind of first stage", kind, CHANNELS))
+    return {**_FIRST_STAGE, "first_stage": kind, channels: CHANNELS[kind]}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from distoolkit.contract import ConfigError, ImageSpec
 from distoolkit.nn.diffusion import settings as shared
-from distoolkit.runs import Run, open_run
+from distoolkit.runs import Run, open_finished, open_run
 from distoolkit_disdiff import settings
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def _networks(config: Any, names: Iterable[str]) -> dict[str, Any]:
 
 
 def _open(folder: str, field: str, methods: tuple[str, ...]) -> Run:
-    run = open_run(folder)
+    run = open_finished(folder, field)
     if run.method.name not in methods:
         raise ConfigError(f"{field} = {folder!r} is a run of {run.method.name!r}: give one of {' or '.join(methods)}")
     return run

@@ -1,7 +1,7 @@
 """Scores of DisDiff and its rivals that were published, as scores Datasets to be drawn beside one's own.
 
-The table holds only figures that two papers by others than this package state: EncDiff (Yang et al. 2024), by
-DisDiff's first author, and FDAE (Wu and Zheng 2024). They were measured on whole data sets at 64x64 after long
+The table holds only figures that stand in EncDiff (Yang et al. 2024), by DisDiff's first author, or in FDAE (Wu and
+Zheng 2024), in both or in one of them; `source` says which. They were measured on whole data sets at 64x64 after long
 training on GPUs.
 """
 
@@ -98,7 +98,14 @@ def difference(scores: xr.Dataset, data: str = "shapes3d") -> str:
         From ``distoolkit.evaluate``.
     data
         The data set that the published scores are on.
+
+    Raises
+    ------
+    UnknownNameError
+        No such data set in the table.
     """
+    if data not in IMAGES:
+        raise UnknownNameError(unknown("published data set", data, IMAGES))
     config = schema.attribute(scores, "config", {})
     steps = config.get("steps", "unknown")
     own = str(schema.attribute(scores, "data", "unknown data"))

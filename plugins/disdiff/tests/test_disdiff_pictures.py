@@ -132,7 +132,8 @@ def test_the_published_table_is_whole() -> None:
     table = rows()
     assert len(table) == 82
     assert len({(r.method, r.data, r.metric) for r in table}) == 82
-    assert all(r.source for r in table)
+    sources = [("EncDiff" in r.source, "FDAE" in r.source) for r in table]
+    assert [sources.count(both) for both in ((True, True), (False, True), (True, False))] == [42, 30, 10]
     ours = {(r.data, r.metric): (r.mean, r.std) for r in table if r.method.startswith("DisDiff")}
     assert ours == {
         ("cars3d", "factor_vae"): (0.976, 0.018),
@@ -161,6 +162,8 @@ def test_published_scores_are_drawn_beside_ones_own(run: Run, images: xr.Dataset
         published("shapes")
     with pytest.raises(UnknownNameError, match="no published method 'DisDif'"):
         published("shapes3d", ["DisDif"])
+    with pytest.raises(UnknownNameError, match=r"no published data set 'foo'.*available: cars3d, celeba"):
+        difference(own, "foo")
 
 
 # -- presets
@@ -168,7 +171,7 @@ def test_published_scores_are_drawn_beside_ones_own(run: Run, images: xr.Dataset
 
 @pytest.mark.parametrize("data", list(presets.LAMBDA))
 @pytest.mark.parametrize("kind", ["vq", "kl"])
-def test_presets_are_the_authors_settings(data: str, kind: str) -> None:
+def test_presets_fit_each_other_and_are_what_they_say(data: str, kind: str) -> None:
     first = configs.configure(AutoencoderConfig, **presets.latent_autoencoder(kind))
     below = configs.configure(DDPMConfig, **presets.ddpm(kind))
     top = configs.configure(DisDiffConfig, **presets.disdiff(data, kind))
@@ -187,14 +190,21 @@ def test_presets_are_the_authors_settings(data: str, kind: str) -> None:
         "codebook",
     )
     assert all(getattr(below, name) == getattr(top, name) for name in shared)
-    with pytest.raises(UnknownNameError, match="preset"):
+
+
+def test_presets_of_other_data_and_kinds_are_refused() -> None:
+    with pytest.raises(UnknownNameError, match=r"no preset 'sprites'.*available: cars3d, celeba"):
         presets.disdiff("sprites")
+    for ask in (presets.latent_autoencoder, presets.ddpm, lambda kind: presets.disdiff("shapes3d", kind)):
+        with pytest.raises(UnknownNameError, match=r"no kind of first stage 'vae'.*available: kl, vq"):
+            ask("vae")
 
 
 @pytest.mark.slow
-def test_presets_train_a_step_of_each_stage_on_a_device_without_data() -> None:
+@pytest.mark.parametrize("kind", list(presets.CHANNELS))
+def test_presets_train_a_step_of_each_stage_on_a_device_without_data(kind: str) -> None:
     """None was run at full scale; this is what can be known without a GPU."""
-    settings = {**presets.disdiff("shapes3d"), "autoencoder_steps": 1, "diffusion_steps": 1, "steps": 1}
+    settings = {**presets.disdiff("shapes3d", kind), "autoencoder_steps": 1, "diffusion_steps": 1, "steps": 1}
     quick = configs.configure(DisDiffConfig, **{**settings, "batch_size": 8, "sampling_steps": 2})
     check_devices(dataclasses.replace(DISDIFF, quick=quick), tiny_images(64))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import torch
@@ -195,6 +195,10 @@ def test_runs_that_do_not_fit_are_refused_with_what_to_give(tmp_path: Path) -> N
         fit("disdiff", tmp_path / "c", **{**settings, "multipliers": (1, 2, 2)}, steps=1)
     with pytest.raises(RunError, match="no run folder"):
         fit("disdiff", tmp_path / "d", **{**settings, "pretrained": str(tmp_path / "nowhere")}, steps=1)
+    below.mark("stopped")
+    with pytest.raises(ConfigError, match=r"pretrained = .* is a run that is stopped, not finished: finish it"):
+        fit("disdiff", tmp_path / "stopped", **settings, steps=1)
+    below.mark("finished")
     pca = dt.fit("pca", tiny_images(), folder=tmp_path / "pca", progress=False)
     with pytest.raises(ConfigError, match="is a run of 'pca'"):
         fit("disdiff", tmp_path / "e", **{**settings, "pretrained": str(pca.folder)}, steps=1)
@@ -256,6 +260,30 @@ def test_a_diffusion_model_from_elsewhere_is_a_function_and_its_schedule(tmp_pat
         fit(method, tmp_path / "c", **SMALL, timesteps=50, first_stage="vq", steps=1)
     with pytest.raises(ConfigError, match="must return the noise"):
         fit(around(lambda x, t: x[:, :1], betas), tmp_path / "d", **SMALL, timesteps=50, steps=1)
+    with pytest.raises(ConfigError, match="sampling_steps = 51 is not allowed: give 1 to 50"):
+        fit(method, tmp_path / "e", **{**SMALL, "sampling_steps": 51}, timesteps=50, steps=1)
+    assert method.widgets == DISDIFF.widgets
+    with pytest.raises(ConfigError, match=r"made with betas from 0.001 to 0.2 in 50 steps, and 0.001 to 0.1 in 50"):
+        dt.open_run(run.folder, around(theirs, torch.linspace(0.001, 0.1, 50))).model()
+
+
+def test_a_diffusion_model_from_elsewhere_is_used_as_it_is_and_left_as_it_is(tmp_path: Path) -> None:
+    class Theirs(torch.nn.Sequential):
+        modes: ClassVar[list[bool]] = []
+
+        def forward(self, x: torch.Tensor, t: torch.Tensor | None = None) -> torch.Tensor:
+            self.modes.append(self.training)
+            return super().forward(x)
+
+    theirs = Theirs(torch.nn.Conv2d(3, 3, 3, padding=1), torch.nn.BatchNorm2d(3), torch.nn.Dropout(0.5))
+    before = {name: tensor.clone() for name, tensor in theirs.state_dict().items()}
+    method = around(theirs, torch.linspace(0.001, 0.2, 50))
+    run = fit(method, tmp_path / "run", **SMALL, timesteps=50, steps=3)
+    assert run.status == "finished"
+    assert set(Theirs.modes) == {False}
+    assert theirs.training
+    assert all(parameter.requires_grad for parameter in theirs.parameters())
+    assert all(torch.equal(tensor, before[name]) for name, tensor in theirs.state_dict().items())
 
 
 # -- as a plain citizen

@@ -37,6 +37,7 @@ def build(config: Config, spec: ImageSpec) -> DotVAE:
         width=config.width,
         activation=config.activation,
         nuisance_in_code=config.nuisance_in_code,
+        windows=1 + config.retries,
     )
 
 
@@ -56,6 +57,8 @@ class DotVAE(nn.Module):
         As in `distoolkit.nn.Encoder`.
     nuisance_in_code
         Whether `encode` gives z2 as well, after z1.
+    windows
+        The most that one dimension can get: room for its trials.
 
     Attributes
     ----------
@@ -81,6 +84,7 @@ class DotVAE(nn.Module):
         width: int = 32,
         activation: str = "relu",
         nuisance_in_code: bool = False,
+        windows: int = 2,
     ) -> None:
         super().__init__()
         self.latents, self.nuisance, self.nuisance_in_code = latents, nuisance, nuisance_in_code
@@ -91,8 +95,8 @@ class DotVAE(nn.Module):
         self.head2 = _head(flat, 8 * width, 2 * nuisance, activation)
         self.decoder = Decoder(spec, latents + nuisance, width=width, activation=activation)
         self.register_buffer("gamma", torch.zeros(latents))
-        self.register_buffer("trial_numbers", torch.full((2 * latents, 4), -1))
-        self.register_buffer("trial_figures", torch.zeros(2 * latents, 4))
+        self.register_buffer("trial_numbers", torch.full((windows * latents, 4), -1))
+        self.register_buffer("trial_figures", torch.zeros(windows * latents, 4))
 
     @property
     def layout(self) -> tuple[Unit, ...]:

@@ -18,9 +18,6 @@ if TYPE_CHECKING:
 
 Verdict = Literal["accepted", "retry", "closed"]
 VERDICTS: tuple[Verdict, ...] = ("accepted", "retry", "closed")
-FAILURES = 2
-"""Dimensions closed in a row after which nothing more is opened."""
-_RAMP = 0.1  # of a window, over which the weights of the intervention step rise from 0
 
 
 @dataclass(frozen=True)
@@ -47,7 +44,7 @@ class Figures:
 
 @dataclass(frozen=True)
 class Trial:
-    """One test of one dimension (counted from 0), at the end of its first or second window."""
+    """One test of one dimension (counted from 0), at the end of one of its windows."""
 
     dimension: int
     attempt: int
@@ -58,7 +55,7 @@ class Trial:
 
 @dataclass(frozen=True)
 class Window:
-    """A stretch of training with one new dimension: which, and for the first or the second time."""
+    """A stretch of training with one new dimension: which, and its how-manieth attempt, from 1."""
 
     dimension: int
     attempt: int
@@ -66,7 +63,7 @@ class Window:
     @property
     def name(self) -> str:
         """Name of its stage in the history."""
-        return f"z1_{self.dimension + 1}" + (" again" if self.attempt > 1 else "")
+        return f"z1_{self.dimension + 1}" + " again" * (self.attempt - 1)
 
 
 @dataclass(frozen=True)
@@ -85,6 +82,12 @@ class Plan:
         Steps of the run; what pre-training and windows leave over is consolidation.
     beta_start, beta_end
         Weight of the entangled code's KL at the first opening, and after the last window that there is time for.
+    failures
+        Dimensions closed in a row after which no more are opened.
+    retries
+        Windows that a dimension can get after its first.
+    ramp_share
+        Share of a window over which the weights of the intervention step rise.
     """
 
     dimensions: int
@@ -94,6 +97,9 @@ class Plan:
     total: int
     beta_start: float
     beta_end: float
+    failures: int
+    retries: int
+    ramp_share: float
 
     @classmethod
     def of(cls, config: Config) -> Plan:
@@ -116,7 +122,18 @@ class Plan:
                 f"leave {max(0, total - pretrain - kept)} to the openings, and one window takes {window}; lower "
                 "pretrain_share or consolidate_share until a window fits, or lower window_share"
             )
-        return cls(config.latents, pretrain, window, windows, total, config.beta_start, config.beta_end)
+        return cls(
+            config.latents,
+            pretrain,
+            window,
+            windows,
+            total,
+            beta_start=config.beta_start,
+            beta_end=config.beta_end,
+            failures=config.failures,
+            retries=config.retries,
+            ramp_share=config.ramp_share,
+        )
 
     def next_window(self, trials: Sequence[Trial]) -> Window | None:
         """Return what comes after these trials; None when no more is opened."""
@@ -128,17 +145,17 @@ class Plan:
         if last.verdict == "retry":
             return Window(last.dimension, last.attempt + 1)
         ends = [t.verdict for t in trials if t.verdict != "retry"]
-        given_up = len(ends) >= FAILURES and set(ends[-FAILURES:]) == {"closed"}
+        given_up = len(ends) >= self.failures and set(ends[-self.failures :]) == {"closed"}
         return None if given_up or last.dimension + 1 == self.dimensions else Window(last.dimension + 1, 1)
 
     def verdict(self, window: Window, passed: bool, done: int) -> Verdict:
         """Judge a dimension that passed its test or did not; ``done`` counts the windows before this one.
 
-        The first failure gives it a second window, if there is time for one.
+        A failure gives it another window, if it has one left and there is time.
         """
         if passed:
             return "accepted"
-        return "retry" if window.attempt == 1 and done + 1 < self.windows else "closed"
+        return "retry" if window.attempt <= self.retries and done + 1 < self.windows else "closed"
 
     def consolidation(self, trials: Sequence[Trial]) -> int:
         """Return the steps that are left after these windows."""
@@ -156,7 +173,9 @@ class Plan:
 
     def ramp(self, window_step: int) -> float:
         """Return the factor, from 0 to 1, on the intervention step's weights at a step of a window."""
-        return min(1.0, window_step / max(1.0, _RAMP * self.window))
+        if self.ramp_share == 0:
+            return 1.0
+        return min(1.0, window_step / max(1.0, self.ramp_share * self.window))
 
 
 def passes(figures: Figures, config: Config) -> bool:
@@ -173,5 +192,5 @@ def stopped_because(plan: Plan, trials: Sequence[Trial]) -> str:
     if len(trials) >= plan.windows:
         return "there was no time for another window"
     if trials and trials[-1].verdict == "closed" and trials[-1].dimension + 1 < plan.dimensions:
-        return f"{FAILURES} dimensions in a row were closed"
+        return "a dimension was closed" if plan.failures == 1 else f"{plan.failures} dimensions in a row were closed"
     return f"all {plan.dimensions} dimensions had been opened"

@@ -22,7 +22,7 @@ def openings(run: Run, images: xr.Dataset) -> hv.Overlay:
 
     One row a dimension, one box a window, from its opening to its test. In the box stand, from top to bottom, the three
     figures that decide: KL (nats), share read back, mean change of a pixel. Its colour is the verdict: green for
-    accepted, yellow for a second window, red for closed.
+    accepted, yellow for another window, red for closed.
     """
     ready()
     trials, config = trials_of(run), run.config
@@ -97,6 +97,7 @@ def _sentence(trial: Trial, opened: int, config: Config) -> str:
         f"KL {f.kl:.2f} nats (needs {config.accept_kl:g}), read back {_unsigned(f.recovery)} of its variance "
         f"(needs {config.accept_recovery:g}), changes a pixel by {f.change:.3f} (needs {config.accept_change:g})"
     )
-    verdict = {"accepted": "accepted", "retry": "gets a second window", "closed": "closed"}[trial.verdict]
+    which_window = "a second" if trial.attempt == 1 else "another"
+    verdict = f"gets {which_window} window" if trial.verdict == "retry" else trial.verdict
     which = "is open again" if trial.attempt > 1 else "opens"
     return f"step {opened}: z1_{trial.dimension + 1} {which}; step {trial.step}: {measured}: {verdict}"

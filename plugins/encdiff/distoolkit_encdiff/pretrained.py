@@ -9,7 +9,7 @@ from typing import Any
 from distoolkit.contract import ConfigError, ImageSpec
 from distoolkit.nn.diffusion.autoencoder import Autoencoder
 from distoolkit.nn.diffusion.settings import Diffusion, FirstStage
-from distoolkit.runs import Run, open_run
+from distoolkit.runs import Run, open_finished, open_run
 
 # what may differ between two runs with one first stage: it changes no weight's shape or meaning
 _FREE = {"batch_size", "kl_weight"}
@@ -48,7 +48,7 @@ def load_first_stage(model: Autoencoder, config: Diffusion, spec: ImageSpec) -> 
     RunError
         There is no run, or it has no weights.
     """
-    run = open_run(config.autoencoder)
+    run = open_finished(config.autoencoder, "autoencoder")
     there, theirs = _networks(run), run.spec
     if (theirs.channels, theirs.height, theirs.width) != (spec.channels, spec.height, spec.width):
         raise ConfigError(

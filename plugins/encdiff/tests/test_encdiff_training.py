@@ -136,6 +136,9 @@ def test_first_stages_that_do_not_fit_are_refused_with_what_to_give(tmp_path: Pa
         fit(tmp_path / "d", **{**settings, "autoencoder": str(tmp_path / "nowhere")})
     with pytest.raises(ConfigError, match="has no first stage"):
         on_top_of(fit(tmp_path / "e"))
+    first.mark("failed")
+    with pytest.raises(ConfigError, match=r"autoencoder = .* is a run that is failed, not finished"):
+        fit(tmp_path / "f", **settings)
 
 
 def test_the_whole_way_keeps_the_units(tmp_path: Path) -> None:

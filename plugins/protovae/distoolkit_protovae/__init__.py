@@ -46,7 +46,7 @@ class Config:
 
 
 AS_RECONSTRUCTED = {"reaches": "decoder", "pooling": "flat", "value": "prior", "class_pool": "all"}
-"""The literal reading of the abstract. Trials before this code found it no better than its twin; not measured here."""
+"""The literal reading of the abstract. The card has it with one seed, with lower scores than the defaults on both sets."""
 
 METHOD = Method(
     name="proto_vae",
@@ -59,7 +59,9 @@ METHOD = Method(
         url="https://arxiv.org/abs/2305.09092",
     ),
     config=Config,
-    quick=Config(latents=4, steps=60, batch_size=16, width=8, embedding=8, embedding_width=4, support=2, queries=2),
+    quick=Config(
+        latents=4, steps=60, batch_size=16, width=8, embedding=8, embedding_width=4, support=2, queries=2, active_kl=0.0
+    ),
     model="distoolkit_protovae.model:build",
     trainer="distoolkit_protovae.training:train",
     card="distoolkit_protovae.card:rows",
@@ -77,8 +79,8 @@ METHOD = Method(
             "shown the two as they are, it learnt nothing in short runs",
             "by default the new value is a small step, the embedding pools over places, the gradient reaches the "
             "encoder and only active latents take part: chosen in trials before this code, on small sprites, where the "
-            "literal reading did not score above its twin; that reading, distoolkit_protovae.AS_RECONSTRUCTED, was not "
-            "measured with this code",
+            "literal reading did not score above its twin; that reading, distoolkit_protovae.AS_RECONSTRUCTED, is in "
+            "the card with one seed",
             "prototypes are means of the support pairs and distances squared Euclidean, as in Prototypical Networks",
             "weight, warm-up, ramp, sizes of the episodes, learning rate and networks are ours",
             "no discriminator, no re-encoding loss and no explicit isometry term: no abstract names one",

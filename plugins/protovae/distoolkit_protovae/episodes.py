@@ -70,7 +70,8 @@ def draw(
     which = chosen[:, None, None].expand(ways, pairs, 1)
     old = base.gather(2, which).squeeze(2)
     new = _local(old, gap, reach, generator) if value == "local" else _far(old, code, chosen, value, gap, generator)
-    return Episode(chosen, active[chosen], rows, base.scatter(2, which, new[:, :, None]))
+    new = new[:, :, None].to(base.dtype)  # draws are float32, codes may be in half precision
+    return Episode(chosen, active[chosen], rows, base.scatter(2, which, new))
 
 
 def _local(old: torch.Tensor, gap: float, reach: float, generator: torch.Generator) -> torch.Tensor:
@@ -109,4 +110,4 @@ def guard(picture: torch.Tensor, noise: float, blur: torch.Tensor, generator: to
     """
     smooth = functional.avg_pool2d(picture, 3, stride=1, padding=1, count_include_pad=False)
     seen = torch.where(blur[:, None, None, None], smooth, picture)
-    return seen + noise * torch.randn(picture.shape, generator=generator).to(picture.device)
+    return seen + noise * torch.randn(picture.shape, generator=generator).to(picture)

@@ -58,13 +58,15 @@ def episode(run: Run, images: xr.Dataset, *, seed: int = 0) -> hv.Layout:
         generator = torch.Generator().manual_seed(seed)
         code, active = codes(model, images, config)
         scores, drawn = play(model, code, model.vae.logits(code), active, config, generator)
-        pairs = drawn.codes.shape[1]
         before, after = first_queries(model, code, drawn, config.support)
     chances = scores[:, 0].masked_fill(~drawn.valid, -torch.inf).softmax(1)
     names = [f"z{int(k)}" for k in drawn.latents]
     shown = [way for way in range(len(names)) if drawn.valid[way]][:_SHOWN]
-    if not shown or pairs <= config.support:
-        raise DataError(f"no latent of {run.name} carries {config.active_kl} nats: there is nothing to play with")
+    if len(shown) < 2:
+        raise DataError(
+            f"{len(shown)} latents of {run.name} carry more than active_kl = {config.active_kl} nats, and an episode "
+            "needs two to tell apart: train for more steps, or with a smaller beta or active_kl"
+        )
     parts: list[Any] = []
     for way in shown:
         named = names[int(chances[way].argmax())]

@@ -19,6 +19,7 @@ def logits(embedded: torch.Tensor, support: int) -> torch.Tensor:
     torch.Tensor
         (way of the query, query, way of the prototype)
     """
+    embedded = embedded if embedded.dtype == torch.float64 else embedded.float()  # distances want all their digits
     prototypes = embedded[:, :support].mean(1)
     queries = embedded[:, support:]
     return -(queries[:, :, None] - prototypes).square().sum(3)
@@ -45,7 +46,10 @@ def loss(scores: torch.Tensor, valid: torch.Tensor) -> torch.Tensor:
 
 
 def accuracy(scores: torch.Tensor, valid: torch.Tensor) -> torch.Tensor:
-    """Return for each way the part of its queries that are named rightly: (way,), NaN for a way that takes no part."""
+    """Return for each way the part of its queries that are named rightly: (way,), NaN for a way that takes no part.
+
+    With fewer than two ways there is nothing to tell apart, and all are NaN.
+    """
     named = scores.masked_fill(~valid, -1e9).argmax(2)
     right = (named == torch.arange(len(scores), device=scores.device)[:, None]).float().mean(1)
-    return torch.where(valid, right, torch.full_like(right, torch.nan))
+    return torch.where(valid & (valid.sum() >= 2), right, torch.full_like(right, torch.nan))

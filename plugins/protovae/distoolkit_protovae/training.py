@@ -38,6 +38,7 @@ def train(model: ProtoVAE, loop: Any, config: Config) -> Iterator[Report]:
             loss = loss + weight * guessing
             report |= {
                 "prototype_loss": guessing,
+                # 0 while fewer than two latents play: nobody guesses, and a report takes no NaN
                 "query_accuracy": prototypes.accuracy(scores, episode.valid).nanmean().nan_to_num(),
                 "ways": episode.valid.sum().float(),
             }

@@ -145,6 +145,12 @@ def test_ways_that_take_no_part_are_as_good_as_absent() -> None:
 
 
 @pytest.mark.parametrize("count", [0, 1])
+def test_with_fewer_than_two_ways_nothing_is_named_rightly(count: int) -> None:
+    accuracy = prototypes.accuracy(prototypes.logits(embedded(), 3), torch.arange(4) < count)
+    assert accuracy.isnan().all()
+
+
+@pytest.mark.parametrize("count", [0, 1])
 def test_with_fewer_than_two_ways_there_is_no_loss(count: int) -> None:
     vectors = embedded().requires_grad_()
     valid = torch.arange(4) < count

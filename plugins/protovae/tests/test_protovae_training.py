@@ -16,7 +16,7 @@ from distoolkit_protovae.training import play, weight_at
 
 import distoolkit as dt
 from distoolkit.config import configure
-from distoolkit.contract import ConfigError, ImageSpec
+from distoolkit.contract import ConfigError, DataError, ImageSpec
 from distoolkit.testing import check_devices, check_method, tiny_images
 from distoolkit.training import start
 
@@ -151,8 +151,29 @@ def effects(latents: int = 6) -> torch.Tensor:
     return 2 * torch.eye(latents, 16)
 
 
-def test_latents_with_effects_of_their_own_are_recognised() -> None:
-    assert (learn(effects(), "concat", 300) > 0.9).all()
+@pytest.mark.parametrize(("pair", "least"), [("concat", 0.95), ("abs_diff", 0.92)])
+def test_latents_with_effects_of_their_own_are_recognised(pair: str, least: float) -> None:
+    accuracy = learn(effects(), pair, 300)
+    assert accuracy.mean() > least
+    assert (accuracy > 0.9).all()
+
+
+def test_plain_differences_are_not_recognised(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Raised and lowered, a latent gives opposite differences, and their mean is near zero: why they are not offered."""
+
+    def difference(self: Any, before: torch.Tensor, after: torch.Tensor) -> torch.Tensor:
+        return self.layers(after) - self.layers(before)
+
+    monkeypatch.setattr(PairEmbedding, "forward", difference)
+    assert learn(effects(), "abs_diff", 300).mean() < 0.6
+
+
+def test_two_idle_latents_are_taken_for_each_other() -> None:
+    idle = effects()
+    idle[:2] = 0
+    accuracy = learn(idle, "concat", 300)
+    assert accuracy[:2].mean() < 0.65
+    assert (accuracy[2:] > 0.9).all()
 
 
 def test_two_latents_with_the_same_effect_are_taken_for_each_other() -> None:
@@ -218,6 +239,16 @@ def test_accuracies_are_those_of_the_latents_and_come_again(run: dt.Run) -> None
     assert ((accuracy >= 0) & (accuracy <= 1)).all()
     assert accuracy.equals(query_accuracies(run, tiny_images(), episodes=5))
     assert len(query_accuracy(run, tiny_images())) == 4
+
+
+def test_with_fewer_than_two_active_latents_nothing_is_played(tmp_path: Path) -> None:
+    settings = {"quick": True, "steps": 10, "active_kl": 9.0, "log_every": 1}
+    idle = dt.fit(METHOD, tiny_images(), folder=tmp_path / "run", progress=False, device="cpu", **settings)
+    assert idle.history["ways"].dropna("step").values.tolist() == [0.0] * 8
+    assert idle.history["query_accuracy"].dropna("step").values.tolist() == [0.0] * 8
+    assert bool(query_accuracies(idle, tiny_images()).isnull().all())
+    with pytest.raises(DataError, match=r"0 latents of .* carry more than active_kl = 9.0 nats.*train for more steps"):
+        episode(idle, tiny_images())
 
 
 def test_an_episode_shows_a_pair_and_its_chances_for_each_latent(run: dt.Run) -> None:

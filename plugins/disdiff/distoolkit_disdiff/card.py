@@ -69,6 +69,8 @@ SETTINGS: Mapping[str, Any] = {
     "batch_size": 16,
     "dis_weight": 0.1,
 }
+METRICS = ("factor_vae", "dci", "mig")
+"""The standard scores."""
 SWAPPED = 128
 """Images of which each unit is swapped."""
 WALKS: Mapping[str, tuple[bool, float]] = {"": (False, 1.0), "_inverted": (True, 1.0), "_inverted_twice": (True, 2.0)}
@@ -129,21 +131,32 @@ def untrained(folder: Path, images: xr.Dataset, seed: int, settings: Mapping[str
 
 
 def _scored(run: Run, images: xr.Dataset, arm: str, judge_steps: int) -> Row:
-    kept = run.folder / "row.json"
+    kept, measured_by = run.folder / "row.json", _protocol(judge_steps)
     if kept.exists():
-        return Row(**json.loads(kept.read_text(encoding="utf-8")))
+        told = json.loads(kept.read_text(encoding="utf-8"))
+        if told.pop("protocol", None) == measured_by:
+            return Row(**told)
     latents = encode(run, images, reconstruct=False)
-    found = evaluate(latents, ["factor_vae", "dci", "mig"])
+    found = evaluate(latents, list(METRICS))
     standard = {str(m): float(s) for m, s in zip(found["metric"].values, found["score"].values, strict=True)}
     own = {"factor_vae_all_units": float(evaluate(latents, {"factor_vae": {"active": 0.0}})["score"][0])}
     if arm != "untrained":  # its fields are zero: it draws the same picture for every code
         own |= swapped(run, images, judge_steps)
     told = {"standard": sorted(standard), "lower_is_better": [], **provenance(run, images)}
+    # the place of the runs below on this machine is nobody's business; what they are, the module says
+    places = {below: Path(run.record["config"][below]).name for below in ("pretrained", "autoencoder")}
+    told["config"] = {**run.record["config"], **places}
     if arm == "untrained":
-        told["config"] = {**told["config"], "steps": 0}
+        told["config"]["steps"] = 0
     row = Row(data=images.attrs["data"], arm=arm, seed=run.seed, scores={**standard, **own}, provenance=told)
-    write_json(kept, asdict(row))
+    write_json(kept, {**asdict(row), "protocol": measured_by})
     return row
+
+
+def _protocol(judge_steps: int) -> dict[str, Any]:
+    """Return what the scores of a row depend on beside its run; a kept row is used again where it is the same."""
+    walks = {ending: list(walk) for ending, walk in WALKS.items()}
+    return {"metrics": list(METRICS), "swapped": SWAPPED, "walks": walks, "judge_steps": judge_steps}
 
 
 def swapped(run: Run, images: xr.Dataset, judge_steps: int) -> dict[str, float]:

@@ -36,12 +36,18 @@ def test_every_arm_is_measured_on_one_diffusion_model_and_not_twice(
     told = [row.provenance["config"] for row in (full, twin, untrained)]
     assert [one["dis_weight"] for one in told] == [card.SETTINGS["dis_weight"], 0.0, card.SETTINGS["dis_weight"]]
     assert [one["steps"] for one in told] == [2, 2, 0]
-    assert {one["pretrained"] for one in told} == {str(tmp_path / "ddpm")}
+    assert {(one["pretrained"], one["autoencoder"]) for one in told} == {("ddpm", "")}, "and no folder of this machine"
     assert {"factor_vae", "dci_disentanglement", "mig", "factor_vae_all_units"} <= set(untrained.scores)
     swaps = {f"swap_{what}{end}" for what in ("best", "mean", "faithful") for end in card.WALKS}
     assert set(full.scores) - set(untrained.scores) == swaps | {"judge"}
-    monkeypatch.setattr(card, "evaluate", None)  # what was measured is not measured again
+    scored: list[Any] = []
+    evaluate = card.evaluate
+    monkeypatch.setattr(card, "evaluate", lambda latents, asked: scored.append(asked) or evaluate(latents, asked))
     assert list(card.measured(tmp_path, images, [1], **TINY)) == measured
+    assert scored == [], "what was measured is not measured again"
+    monkeypatch.setattr(card, "WALKS", {"": (False, 1.0)})
+    again = list(card.measured(tmp_path, images, [1], **TINY))
+    assert {name for name in again[0].scores if name.startswith("swap_best")} == {"swap_best"}, "unless otherwise"
 
 
 def test_swaps_are_drawn_from_one_noise_or_as_the_model_does(monkeypatch: pytest.MonkeyPatch) -> None:

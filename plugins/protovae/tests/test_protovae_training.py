@@ -159,7 +159,7 @@ def test_latents_with_effects_of_their_own_are_recognised(pair: str, least: floa
 
 
 def test_plain_differences_are_not_recognised(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Raised and lowered, a latent gives opposite differences, and their mean is near zero: why they are not offered."""
+    """Raised and lowered, a latent gives opposite differences whose mean is near zero: why they are not offered."""
 
     def difference(self: Any, before: torch.Tensor, after: torch.Tensor) -> torch.Tensor:
         return self.layers(after) - self.layers(before)

@@ -75,13 +75,15 @@ METHOD = Method(
             "reconstruction has saturated",
             "the pressure beta on z2 is 16 from the first opening; the manuscript says only that it rises linearly, "
             "and 1 to 4 and 1 to 8 left the dimensions idle at this scale (U3)",
-            "weights of the intervention step's three parts and its learning rate are ours (U4)",
+            "weights of the intervention step's three parts, their rise in a window (ramp_share) and its learning rate "
+            "are ours (U4)",
             "codes are recovered by a Gaussian log-density with clamped log-variance; recovery='mse' compares means "
             "(U5)",
             "the intervened code is built from samples of the posterior, drawn in the wake step before its update, and "
             "no gradient reaches it; the decoder is trained by the recovery too (U6, U7, U8)",
-            "when a dimension opens, its test with three thresholds, its second window and the end after two failures "
-            "are ours: the manuscript gives no rule (U9); dimensions that were accepted train on (U10)",
+            "when a dimension opens, its test with three thresholds, its second window (retries) and the end after two "
+            "failures (failures) are ours: the manuscript gives no rule (U9); dimensions that were accepted train on "
+            "(U10)",
             "the discriminator's loss is non-saturating, one update a step, with a weight of its own instead of the "
             "letter beta that it shares in the manuscript (U11, U12); its networks are scaled to the images",
             "the code is z1, closed dimensions 0; nuisance_in_code=True gives z2 as well, and the card scores both "

@@ -55,7 +55,7 @@ class Trial:
 
 @dataclass(frozen=True)
 class Window:
-    """A stretch of training with one new dimension: which, and its how-manieth attempt, from 1."""
+    """A stretch of training with one new dimension: which, and the number of this attempt, from 1."""
 
     dimension: int
     attempt: int

@@ -82,6 +82,29 @@ def test_two_closed_in_a_row_stop_the_openings() -> None:
     assert stopped_because(plan, trials) == "2 dimensions in a row were closed"
 
 
+@pytest.mark.parametrize("failures", [1, 3])
+def test_failures_says_how_many_closed_in_a_row_stop(failures: int) -> None:
+    plan = Plan.of(dataclasses.replace(CONFIG, failures=failures))
+    trials = play(plan, lambda window: window.dimension == 0)
+    closed = [t.dimension for t in trials if t.verdict == "closed"]
+    assert closed == list(range(1, 1 + failures))
+    told = "a dimension was closed" if failures == 1 else "3 dimensions in a row were closed"
+    assert stopped_because(plan, trials) == told
+
+
+@pytest.mark.parametrize("retries", [0, 2])
+def test_retries_says_how_many_windows_follow_the_first(retries: int) -> None:
+    plan = Plan.of(dataclasses.replace(CONFIG, retries=retries, failures=1))
+    failed = [(0, attempt, "retry") for attempt in range(1, 1 + retries)]
+    assert told(play(plan, lambda window: False)) == [*failed, (0, 1 + retries, "closed")]
+    in_the_last = play(plan, lambda window: window.attempt == 1 + retries)
+    assert told(in_the_last)[: 1 + retries] == [*failed, (0, 1 + retries, "accepted")]
+
+
+def test_each_window_of_a_dimension_has_a_name_of_its_own() -> None:
+    assert [Window(0, attempt).name for attempt in (1, 2, 3)] == ["z1_1", "z1_1 again", "z1_1 again again"]
+
+
 def test_one_closed_between_two_accepted_does_not() -> None:
     trials = play(Plan.of(CONFIG), lambda window: window.dimension % 2 == 0)
     assert [t.dimension for t in trials if t.verdict == "accepted"] == [0, 2, 4]
@@ -111,6 +134,12 @@ def test_beta_is_one_then_a_rising_line_then_constant() -> None:
 def test_interventions_set_in_over_a_tenth_of_a_window() -> None:
     plan = Plan.of(CONFIG)  # windows of 50 steps
     assert [plan.ramp(step) for step in (0, 1, 5, 30)] == [0.0, 0.2, 1.0, 1.0]
+
+
+@pytest.mark.parametrize(("share", "factors"), [(0.0, [1.0, 1.0, 1.0]), (0.5, [0.0, 0.2, 1.0])])
+def test_ramp_share_says_over_how_much_of_a_window(share: float, factors: list[float]) -> None:
+    plan = Plan.of(dataclasses.replace(CONFIG, ramp_share=share))
+    assert [plan.ramp(step) for step in (0, 5, 25)] == factors
 
 
 @pytest.mark.parametrize("name", ["kl", "recovery", "change"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from distoolkit_dotvae.pictures import openings, story
 from distoolkit_dotvae.training import train
 
 import distoolkit as dt
+from distoolkit.config import as_json
 from distoolkit.runs import Run
 from distoolkit.testing import check_devices, check_method, tiny_images
 from distoolkit.training import start
@@ -70,27 +72,58 @@ def test_dimensions_that_fail_are_closed_and_the_run_goes_on_without_them(tmp_pa
     hv.renderer("matplotlib").get_plot(openings(run, tiny_images()))
 
 
-STOPPED: dict[str, Any] = {"steps": 11, "window_share": 0.18, "pretrain_share": 0.1, "latents": 3, **NEVER}
+def test_every_failure_can_close_and_the_first_can_be_the_last(tmp_path: Path) -> None:
+    run = fit(tmp_path / "run", steps=20, window_share=0.1, retries=0, failures=1, **NEVER)
+    assert stages(run) == ["pretrain", "z1_1", "consolidate"]
+    assert story(run)[-1] == "0 of 4 dimensions accepted; no more were opened: a dimension was closed"
 
 
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    run = fit(tmp_path_factory.mktemp("whole") / "run", **STOPPED)
-    assert stages(run) == ["pretrain", "z1_1", "z1_1 again", "z1_2", "z1_2 again", "consolidate"]
+def test_a_dimension_can_get_more_windows_than_two(tmp_path: Path) -> None:
+    run = fit(tmp_path / "run", steps=20, window_share=0.1, retries=3, failures=4, latents=2, **NEVER)
+    assert [(t.dimension, t.attempt) for t in run.model().trials()] == list(itertools.product((0, 1), (1, 2, 3, 4)))
+    assert [line.rsplit(": ", 1)[1] for line in story(run)[:4]] == [
+        *["gets a second window", "gets another window", "gets another window", "closed"]
+    ]
+
+
+def test_interventions_set_in_over_the_share_given(tmp_path: Path) -> None:
+    """With only the adversarial weight, the loss over its part is the ramp."""
+    weights = {"recover_weight": 0.0, "nuisance_weight": 0.0}
+    run = fit(tmp_path / "run", steps=20, window_share=0.4, ramp_share=0.5, **weights, **ALWAYS)
+    window = run.history.isel(step=slice(2, 10))
+    ramp = (window["intervention_loss"] / window["adversarial"]).values
+    np.testing.assert_allclose(ramp, [0, 0.25, 0.5, 0.75, 1, 1, 1, 1], rtol=1e-5)
+
+
+_SPLIT: dict[str, Any] = {"steps": 11, "window_share": 0.18, "pretrain_share": 0.1}
+STOPPED: dict[str, dict[str, Any]] = {
+    "rejecting": {**_SPLIT, "latents": 3, **NEVER},
+    "accepting, beta rising": {**_SPLIT, "latents": 4, "beta_start": 1.0, "beta_end": 8.0, **ALWAYS},
+}
+_WINDOWS = {
+    "rejecting": ["z1_1", "z1_1 again", "z1_2", "z1_2 again"],
+    "accepting, beta rising": ["z1_1", "z1_2", "z1_3", "z1_4"],
+}
+
+
+@pytest.fixture(scope="module", params=list(STOPPED))
+def whole(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    run = fit(tmp_path_factory.mktemp("whole") / "run", **STOPPED[request.param])
+    assert stages(run) == ["pretrain", *_WINDOWS[request.param], "consolidate"]
     assert [t.step for t in run.model().trials()] == [3, 5, 7, 9]
     return run
 
 
 @pytest.mark.parametrize("stop", [1, 2, 3, 5, 9, 10])
 def test_stopped_anywhere_it_ends_as_if_it_had_not_been(tmp_path: Path, whole: Run, stop: int) -> None:
-    """Stop after the pre-training, in a window, at tests that retry, close and end it, and in the consolidation."""
-    folder = tmp_path / "run"
-    session = start(METHOD, tiny_images(), folder=folder, device="cpu", quick=True, log_every=1, **STOPPED)
+    """Stop after the pre-training, in a window, at tests with each verdict and the last, and in the consolidation."""
+    folder, settings = tmp_path / "run", as_json(whole.config)
+    session = start(METHOD, tiny_images(), folder=folder, device="cpu", quick=True, log_every=1, **settings)
     for progress in session:
         if progress.step == stop:
             session.stop()
     assert session.finish().status == "stopped"
-    resumed = fit(folder, resume=True, **STOPPED)
+    resumed = fit(folder, resume=True, **settings)
     weights = whole.model().state_dict()
     for name, tensor in resumed.model().state_dict().items():
         assert torch.equal(tensor, weights[name]), name

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from distoolkit.contract import ImageSpec, Unit
+from distoolkit.contract import DataError, ImageSpec, Unit
 from distoolkit.nn.diffusion import sampling
 from distoolkit.nn.diffusion.autoencoder import Autoencoder, Pixels, make_first_stage
 from distoolkit.nn.diffusion.averaging import make_average
@@ -77,6 +77,12 @@ class Diffusion(DiffusionSpace):
 
     def decode(self, code: torch.Tensor, *, clip: bool = False, progress: bool = False) -> torch.Tensor:
         """Walk from flat x_T (batch, latent) to images (batch, channel, y, x) in [0, 1]; ``clip`` as in `ddim`."""
+        entries = math.prod(self.latent_shape)
+        if code.dim() != 2 or code.shape[1] != entries:
+            raise DataError(
+                f"a code of shape {tuple(code.shape)} is no flat noise of this model: give (batch, {entries}), the "
+                f"entries of x_T {self.latent_shape}"
+            )
         start = code.reshape(-1, *self.latent_shape)
         steps = self.sampling_steps
         return self.to_image(sampling.ddim(self.predict, self.schedule, start, steps, clip=clip, progress=progress))

@@ -7,6 +7,7 @@ eps_S(x_t, t) = eps(x_t, t) - sqrt(1 - abar_t) * sum of g_c over c in S. With no
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import index
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -15,6 +16,7 @@ from torch import nn
 from distoolkit.contract import DataError, ImageSpec, Unit
 from distoolkit.nn.diffusion import sampling
 from distoolkit.nn.diffusion.averaging import make_average
+from distoolkit.nn.diffusion.checks import check_start
 from distoolkit.nn.diffusion.encoders import make_encoder
 from distoolkit.nn.diffusion.sampling import Predictor
 from distoolkit.nn.diffusion.space import shape_of
@@ -36,6 +38,8 @@ class DisDiff(nn.Module):
         (batch, channel, y, x) in [-1, 1] to (batch, N d).
     estimator
         The gradient fields.
+    image_shape
+        (channel, y, x) of the images.
 
     Attributes
     ----------
@@ -48,8 +52,11 @@ class DisDiff(nn.Module):
     noise: torch.Tensor
     draws_slowly = True
 
-    def __init__(self, diffusion: Any, encoder: nn.Module, estimator: Estimator) -> None:
+    def __init__(
+        self, diffusion: Any, encoder: nn.Module, estimator: Estimator, image_shape: tuple[int, int, int]
+    ) -> None:
         super().__init__()
+        self.image_shape = image_shape
         self.diffusion = diffusion
         self.encoder = encoder
         self.estimator = estimator
@@ -81,6 +88,7 @@ class DisDiff(nn.Module):
 
     def encode(self, image: torch.Tensor) -> torch.Tensor:
         """Return flat codes (batch, N d) of images in [0, 1]; unit c is entries c d to (c + 1) d."""
+        self._check_images(image)
         code: torch.Tensor = self.average["encoder"](2 * image - 1)
         return code
 
@@ -112,8 +120,9 @@ class DisDiff(nn.Module):
             Show a bar over the steps.
         """
         start = self.noise if noise is None else noise
-        start = start.expand(len(code), *start.shape[1:])
         frozen = self.diffusion
+        check_start(start, len(code), frozen.latent_shape)
+        start = start.expand(len(code), *frozen.latent_shape)
         clip = frozen.bounded and noise is None if clip is None else clip
         predict, steps = self.predictor(code, units, strength), frozen.sampling_steps
         clean = sampling.ddim(predict, frozen.schedule, start, steps, clip=clip, progress=progress)
@@ -173,7 +182,11 @@ class DisDiff(nn.Module):
 
         ``code`` is the image's own by default.
         """
-        predict = self.predictor(self.encode(image) if code is None else code, strength=strength)
+        self._check_images(image)
+        code = self.encode(image) if code is None else code
+        if len(code) != len(image):
+            raise DataError(f"{len(code)} codes and {len(image)} images: give the code of each image")
+        predict = self.predictor(code, strength=strength)
         frozen = self.diffusion
         return sampling.ddim_invert(
             predict, frozen.schedule, frozen.to_clean(image), frozen.sampling_steps, progress=progress
@@ -192,6 +205,8 @@ class DisDiff(nn.Module):
 
         ``target`` and ``source`` (batch, channel, y, x) in [0, 1]; so is the result.
         """
+        if len(target) != len(source):
+            raise DataError(f"{len(target)} targets and {len(source)} sources: give a source for each target")
         code = self.encode(target)
         noise = self.invert(target, code, strength=strength, progress=progress)
         mixed = self.by_unit(code).clone()
@@ -202,12 +217,23 @@ class DisDiff(nn.Module):
     def which(self, units: Sequence[int] | None, device: torch.device) -> torch.Tensor:
         """Check indices of units and return them as a tensor (k,); all units for None."""
         count = self.estimator.units
-        chosen = list(range(count)) if units is None else [int(c) for c in units]
+        try:
+            chosen = list(range(count)) if units is None else [index(c) for c in units]
+        except TypeError:  # no list, or one of something else: names, fractions
+            chosen = [-1]
         if len(set(chosen)) != len(chosen) or not all(0 <= c < count for c in chosen):
             raise DataError(
-                f"units = {chosen} are not allowed: give each unit at most once, by a number in 0 to {count - 1}"
+                f"units = {units!r} are not allowed: give a list that has each unit at most once, by a whole number "
+                f"in 0 to {count - 1}"
             )
         return torch.tensor(chosen, dtype=torch.long, device=device)
+
+    def _check_images(self, image: torch.Tensor) -> None:
+        if image.dim() != 4 or image.shape[1:] != self.image_shape:
+            raise DataError(
+                f"images of shape {tuple(image.shape)} do not fit: this model was built for (batch, "
+                f"{', '.join(map(str, self.image_shape))}), pixels in [0, 1]"
+            )
 
     def train(self, mode: bool = True) -> DisDiff:
         """Set the mode of what is trained; averages and the frozen part stay in evaluation mode."""
@@ -234,4 +260,4 @@ def assemble(diffusion: Any, config: DisDiffConfig, spec: ImageSpec, *, trunk: b
         position_size=config.position_size,
         trunk=trunk,
     )
-    return DisDiff(diffusion, encoder, estimator)
+    return DisDiff(diffusion, encoder, estimator, (spec.channels, spec.height, spec.width))

@@ -109,7 +109,18 @@ class Swaps:
     unswapped: Bools
 
     def faithful(self) -> float:
-        """Return how often the target's own code is drawn with the target's value of a factor; chance is a half."""
+        """Return how often the target's own code is drawn with the target's value of a factor; chance is a half.
+
+        Raises
+        ------
+        DataError
+            No two images differ in any factor.
+        """
+        if not self.differs.any():
+            raise DataError(
+                f"no target differs from its source in {' or '.join(self.factor_names)}, in {len(self.differs)} swaps: "
+                "give images of several values of a factor"
+            )
         return float(1 - (self.unswapped & self.differs).sum() / self.differs.sum())
 
     def rates(self) -> npt.NDArray[np.float64]:

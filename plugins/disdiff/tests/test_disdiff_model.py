@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -111,11 +112,42 @@ def test_codes_that_do_not_split_into_units_are_refused(width: int) -> None:
         new_model().decode(torch.zeros(2, width))
 
 
-@pytest.mark.parametrize("units", [[4], [-1], [1, 1]])
-def test_impossible_units_are_refused(units: list[int]) -> None:
+@pytest.mark.parametrize("units", [[4], [-1], [1, 1], ["unit1"], "unit1", [1.7], 2, [[0]]])
+def test_impossible_units_are_refused(units: Any) -> None:
     model = new_model()
-    with pytest.raises(DataError, match="in 0 to 3"):
+    with pytest.raises(DataError, match=rf"units = {re.escape(repr(units))} are not allowed: .* in 0 to 3"):
         model.decode(torch.zeros(2, 32), units=units)
+
+
+@pytest.mark.parametrize("shape", [(3, 3, 16, 16), (4, 1, 16, 16), (4, 3, 8, 8), (1, 3, 32, 32), (3, 16, 16)])
+def test_noise_of_another_shape_is_refused(shape: tuple[int, ...]) -> None:
+    model = new_model()
+    with pytest.raises(DataError, match=re.escape(str(shape))):
+        model.decode(torch.zeros(4, 32), noise=torch.zeros(shape))
+
+
+@pytest.mark.parametrize("shape", [(4, 3, 32, 32), (4, 1, 16, 16), (3, 16, 16)])
+def test_images_of_another_shape_are_refused(shape: tuple[int, ...]) -> None:
+    model = new_model()
+    told = re.escape(f"images of shape {shape} do not fit: this model was built for (batch, 3, 16, 16)")
+    with pytest.raises(DataError, match=told):
+        model.encode(torch.zeros(shape))
+    with pytest.raises(DataError, match=told):
+        model.invert(torch.zeros(shape), torch.zeros(4, 32))
+
+
+def test_images_without_their_code_or_partner_are_refused() -> None:
+    model = new_model()
+    with pytest.raises(DataError, match="4 targets and 2 sources"):
+        model.swap(batch(4), batch(2), [1])
+    with pytest.raises(DataError, match="1 codes and 4 images"):
+        model.invert(batch(4), torch.zeros(1, 32))
+
+
+@pytest.mark.parametrize("shape", [(2, 767), (1, 1536), (2, 3, 16, 16)])
+def test_codes_that_are_no_noise_are_refused(shape: tuple[int, ...]) -> None:
+    with pytest.raises(DataError, match=r"give \(batch, 768\)"):
+        new_model().diffusion.decode(torch.zeros(shape))
 
 
 @pytest.mark.parametrize(

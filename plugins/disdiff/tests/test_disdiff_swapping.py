@@ -104,6 +104,14 @@ def test_swaps_are_counted_where_the_images_differ() -> None:
     np.testing.assert_allclose(both.successes(), [[0, 0]])
 
 
+def test_swaps_between_images_that_do_not_differ_say_nothing() -> None:
+    alike = Swaps(("a", "b"), np.zeros((3, 2), bool), np.zeros((1, 3, 2), bool), np.zeros((3, 2), bool))
+    with pytest.raises(DataError, match="no target differs from its source in a or b, in 3 swaps"):
+        alike.faithful()
+    assert np.isnan(alike.rates()).all()
+    assert alike.matched() == {}
+
+
 def test_the_match_is_not_measured_on_the_swaps_that_made_it() -> None:
     differs = np.ones((4, 2), dtype=bool)
     follows = np.zeros((2, 4, 2), dtype=bool)

@@ -40,8 +40,9 @@ def test_it_keeps_the_contract() -> None:
     check_method(METHOD)
 
 
-def test_the_phases_on_a_device() -> None:
-    check_devices(METHOD, steps=40)
+@pytest.mark.parametrize("settings", [{}, {"recovery": "mse", "adversarial_weight": 0.0}], ids=["default", "others"])
+def test_the_phases_on_a_device(settings: dict[str, Any]) -> None:
+    check_devices(METHOD, steps=40, **settings)
 
 
 def test_phases_take_all_steps_and_every_opening_is_told(tmp_path: Path) -> None:
@@ -152,6 +153,23 @@ def test_the_intervention_loss_weighs_its_parts(tmp_path: Path) -> None:
     assert float(parts["intervention_loss"]) == pytest.approx(expected, rel=1e-4)
 
 
+def test_the_form_of_the_recovery_reaches_the_training(tmp_path: Path) -> None:
+    """The first intervention still has the same weights and draws in both runs."""
+    means, gaussian = (fit(tmp_path / form, steps=20, recovery=form, **ALWAYS).history for form in ("mse", "gaussian"))
+    assert means["loss"].values[2] == gaussian["loss"].values[2]
+    assert means["recovery"].values[2] != gaussian["recovery"].values[2]
+    assert means["loss"].values[-1] != gaussian["loss"].values[-1]
+    assert (means["recovery"].dropna("step") > 0).all()
+
+
+def test_without_an_adversarial_weight_no_discriminator_is_trained(tmp_path: Path) -> None:
+    run = fit(tmp_path / "run", steps=20, adversarial_weight=0.0, **ALWAYS)
+    assert {"adversarial", "discriminator_loss"}.isdisjoint(run.history.data_vars)
+    parts = run.history.isel(step=-1)
+    expected = float(parts["recovery"] + 0.1 * parts["nuisance_recovery"])
+    assert float(parts["intervention_loss"]) == pytest.approx(expected, rel=1e-4)
+
+
 def one_factor() -> xr.Dataset:
     """Make 64 grey pictures of one bar at 64 places."""
     image = np.zeros((64, 16, 16, 1), dtype=np.uint8)
@@ -160,8 +178,9 @@ def one_factor() -> xr.Dataset:
     return dt.as_images(image, np.arange(64)[:, None], ["place"])
 
 
-def test_one_factor_opens_far_fewer_dimensions_than_there_could_be(tmp_path: Path) -> None:
-    run = fit(tmp_path / "run", one_factor(), steps=800, latents=8, width=8, lr=3e-3, **SCHEDULE_ONLY)
+@pytest.mark.parametrize("weights", [SCHEDULE_ONLY, {}], ids=["schedule only", "with interventions"])
+def test_one_factor_opens_far_fewer_dimensions_than_there_could_be(tmp_path: Path, weights: dict[str, Any]) -> None:
+    run = fit(tmp_path / "run", one_factor(), steps=800, latents=8, width=8, lr=3e-3, **weights)
     trials = run.model().trials()
     assert 1 <= int(run.model().gamma.sum()) <= 2
     assert len({t.dimension for t in trials}) <= 5

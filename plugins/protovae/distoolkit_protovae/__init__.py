@@ -46,7 +46,7 @@ class Config:
 
 
 AS_RECONSTRUCTED = {"reaches": "decoder", "pooling": "flat", "value": "prior", "class_pool": "all"}
-"""The literal reading of the abstract. The card has it with one seed: lower scores than the defaults on both sets."""
+"""The literal reading of the abstract. The card has it with one seed: on both sets below the defaults of that seed."""
 
 METHOD = Method(
     name="proto_vae",

@@ -10,7 +10,7 @@ import xarray as xr
 from distoolkit.cards import Arms, Row, compare
 from distoolkit.runs import Run
 from distoolkit_protovae import AS_RECONSTRUCTED
-from distoolkit_protovae.pictures import query_accuracies
+from distoolkit_protovae.pictures import active_latents, query_accuracies
 
 ARMS: Arms = {
     "proto_vae": ("proto_vae", {}),
@@ -30,5 +30,8 @@ def rows(seeds: Sequence[int], folder: Path) -> Iterator[Row]:
 
 
 def _figures(run: Run, images: xr.Dataset, latents: xr.Dataset) -> dict[str, float]:
-    accuracy = query_accuracies(run, images)
-    return {"query_accuracy": float(accuracy.mean(skipna=True)), "active_latents": float(accuracy.notnull().sum())}
+    active = active_latents(run, images)
+    figures = {"active_latents": float(len(active))}
+    if len(active) >= 2:  # else there is nothing to tell apart
+        figures["query_accuracy"] = float(query_accuracies(run, images).mean(skipna=True))
+    return figures

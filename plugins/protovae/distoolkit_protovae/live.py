@@ -22,7 +22,7 @@ def live_episodes(session: Any, images: xr.Dataset, *, every: int = 100) -> Live
     """Watch how a ``proto_vae`` learns to tell its latents apart.
 
     One column for each active latent: a picture, the same with that latent changed, and a bar, the share of changes
-    of that latent that are recognised.
+    of that latent that are recognised. With fewer than two active latents there is nothing to recognise.
 
     Parameters
     ----------
@@ -42,8 +42,8 @@ def live_episodes(session: Any, images: xr.Dataset, *, every: int = 100) -> Live
 
     def draw(model: Any, stage: str) -> tuple[str, Rows]:
         code, active = codes(model, images, config)
-        if not bool(active.any()):
-            return f"no latent carries {config.active_kl} nats yet", []
+        if int(active.sum()) < 2:
+            return f"fewer than two latents carry {config.active_kl} nats yet: nothing to tell apart", []
         share = recognised(model, code, active, config, _EPISODES)
         episode = play(model, code, model.vae.logits(code), active, config, torch.Generator().manual_seed(0))[1]
         pairs = [as_bytes(pictures[episode.valid]) for pictures in first_queries(model, code, episode, config.support)]

@@ -28,9 +28,13 @@ _SHOWN = 6  # latents in the picture of an episode
 
 
 def query_accuracy(run: Run, images: xr.Dataset) -> hv.Bars:
-    """Plot for each active latent how often its change is recognised; the others are left out."""
+    """Plot for each active latent how often its change is recognised; the others are left out.
+
+    With fewer than two active latents there is nothing to recognise, and no bar.
+    """
     ready()
     accuracy = query_accuracies(run, images).dropna("unit")
+    count = accuracy.sizes["unit"]
     bars = hv.Bars(
         list(zip(accuracy["unit"].values, accuracy.values, strict=True)),
         "latent",
@@ -38,7 +42,7 @@ def query_accuracy(run: Run, images: xr.Dataset) -> hv.Bars:
     )
     return styled(
         bars,
-        title=f"{accuracy.sizes['unit']} active latents; chance is {1 / max(accuracy.sizes['unit'], 1):.2f}",
+        title=f"{count} active latents; chance is {1 / count:.2f}" if count else "fewer than two active latents",
         ylim=(0, 1.05),
         bokeh={"frame_width": 420, "frame_height": 220},
         matplotlib={"aspect": 1.9},
@@ -83,7 +87,7 @@ def query_accuracies(run: Run, images: xr.Dataset, episodes: int = 20, seed: int
     Returns
     -------
     xarray.DataArray
-        (unit,) mean over the episodes; NaN for a latent that is not active.
+        (unit,) mean over the episodes; NaN for a latent that is not active, and for all if fewer than two are.
     """
     model: Any = run.model()
     config = plain(run.config)
@@ -92,10 +96,21 @@ def query_accuracies(run: Run, images: xr.Dataset, episodes: int = 20, seed: int
     return xr.DataArray(found.numpy(), dims="unit", coords={"unit": [f"z{k}" for k in range(len(active))]})
 
 
+@torch.no_grad()
+def active_latents(run: Run, images: xr.Dataset) -> list[int]:
+    """Return which latents are active: those that carry more than ``active_kl`` nats about an image."""
+    model: Any = run.model()
+    _, active = codes(model, images, plain(run.config))
+    return [int(latent) for latent in active.nonzero()]
+
+
 def recognised(
     model: ProtoVAE, code: torch.Tensor, active: torch.Tensor, config: Config, episodes: int, seed: int = 0
 ) -> torch.Tensor:
-    """Return the share of queries named rightly for each latent, (latent,); NaN for those that are not active."""
+    """Return the share of queries named rightly for each latent, (latent,).
+
+    It is NaN for those that are not active, and for all if fewer than two are.
+    """
     logits = model.vae.logits(code)
     generator = torch.Generator().manual_seed(seed)
     found = torch.full((episodes, len(active)), torch.nan)

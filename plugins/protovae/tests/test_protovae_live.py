@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
+from distoolkit_protovae import live as live_module
 from distoolkit_protovae.live import live_episodes
 
 import distoolkit as dt
@@ -48,18 +50,18 @@ def test_the_bar_is_as_high_as_the_share_that_is_recognised(tmp_path: Path) -> N
     np.testing.assert_allclose(heights, told, atol=0.04)
 
 
-def test_without_an_active_latent_it_says_so(tmp_path: Path) -> None:
+@pytest.mark.parametrize("active", [0, 1])
+def test_with_fewer_than_two_active_latents_it_says_so(
+    active: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def codes(model: Any, images: Any, config: Any) -> tuple[torch.Tensor, torch.Tensor]:
+        return torch.zeros(8, config.latents), torch.arange(config.latents) < active
+
+    monkeypatch.setattr(live_module, "codes", codes)
     images = tiny_images()
-    session = start(
-        "proto_vae",
-        images,
-        folder=tmp_path / "run",
-        quick=True,
-        device="cpu",
-        **{**SETTINGS, "active_kl": 10.0, "beta": 1000.0},
-    )
-    live = live_episodes(session, images, every=30)
+    session = start("proto_vae", images, folder=tmp_path / "run", quick=True, device="cpu", **{**SETTINGS, "steps": 5})
+    live = live_episodes(session, images, every=5)
     for _ in live.watch(session):
         pass
     assert list(live.rows) == []
-    assert live.label.value.endswith("no latent carries 10.0 nats yet")
+    assert live.label.value.endswith("fewer than two latents carry 0.0 nats yet: nothing to tell apart")

@@ -9,6 +9,7 @@ import holoviews as hv
 import pytest
 import torch
 from distoolkit_protovae import METHOD, Config, prototypes
+from distoolkit_protovae.card import _figures as figures
 from distoolkit_protovae.episodes import draw
 from distoolkit_protovae.model import PairEmbedding, build
 from distoolkit_protovae.pictures import episode, query_accuracies, query_accuracy
@@ -247,6 +248,8 @@ def test_with_fewer_than_two_active_latents_nothing_is_played(tmp_path: Path) ->
     assert idle.history["ways"].dropna("step").values.tolist() == [0.0] * 8
     assert idle.history["query_accuracy"].dropna("step").values.tolist() == [0.0] * 8
     assert bool(query_accuracies(idle, tiny_images()).isnull().all())
+    assert len(query_accuracy(idle, tiny_images())) == 0
+    assert figures(idle, tiny_images(), tiny_images()) == {"active_latents": 0.0}
     with pytest.raises(DataError, match=r"0 latents of .* carry more than active_kl = 9.0 nats.*train for more steps"):
         episode(idle, tiny_images())
 

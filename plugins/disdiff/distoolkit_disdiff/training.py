@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch import nn
 from torch.optim import AdamW
 
-from distoolkit.contract import Report
+from distoolkit.contract import Report, TrainingError
 from distoolkit.nn.diffusion.autoencoder import Autoencoder
 from distoolkit.nn.diffusion.averaging import update_average
 from distoolkit.nn.diffusion.losses import noise_error
@@ -57,6 +58,7 @@ def fit_diffusion(model: Diffusion, loop: Any, steps: int, lr: float, warmup: in
     model.first.requires_grad_(False)
     model.unet.requires_grad_(True)
     adam = loop.optimizer("diffusion", AdamW(model.unet.parameters(), lr=lr))
+    keep_out(adam, "first stage", model.first)
     guard = Guard(loop, "first stage", model.first)
     for batch in loop.stage("diffusion", steps):
         if loop.stage_step == 0:
@@ -78,6 +80,7 @@ def fit_disdiff(model: DisDiff, loop: Any, config: DisDiffConfig) -> Iterator[Re
     model.diffusion.requires_grad_(False)
     trained = [*model.encoder.parameters(), *model.estimator.parameters()]
     adam = loop.optimizer("disdiff", AdamW(trained, lr=config.lr))
+    keep_out(adam, "diffusion model", model.diffusion)
     guard = Guard(loop, "diffusion model", model.diffusion)
     for batch in loop.stage("disdiff", config.steps):
         image = batch["image"]
@@ -92,6 +95,23 @@ def fit_disdiff(model: DisDiff, loop: Any, config: DisDiffConfig) -> Iterator[Re
             update_average(model.average[name], getattr(model, name), loop.stage_step + 1, config.ema)
         yield {"loss": loss, **terms.report()}
     guard.check()
+
+
+def keep_out(optimizer: torch.optim.Optimizer, name: str, part: nn.Module) -> None:
+    """Raise before the first step if a frozen part would be trained; `Guard` sees it after the last one.
+
+    Raises
+    ------
+    TrainingError
+        The optimiser holds weights of the part; they are named.
+    """
+    trained = {id(weight) for group in optimizer.param_groups for weight in group["params"]}
+    shared = [key for key, weight in part.named_parameters() if id(weight) in trained]
+    if shared:
+        raise TrainingError(
+            f"the {name} is to be frozen, and the optimiser holds {len(shared)} of its weights, the first of them "
+            f"{shared[0]}: a part that is trained shares them; give it copies"
+        )
 
 
 @dataclass(frozen=True)

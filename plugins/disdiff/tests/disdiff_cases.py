@@ -14,6 +14,13 @@ from distoolkit.contract import ImageSpec
 from distoolkit.nn.diffusion.averaging import make_average
 
 SPEC = ImageSpec(3, 16, 16, 96)
+FIRST: dict[str, Any] = {
+    "latent_channels": 2,
+    "ae_width": 8,
+    "ae_multipliers": (1, 2),
+    "ae_blocks": 1,
+    "codebook": 16,
+}
 SMALL: dict[str, Any] = {"width": 8, "multipliers": (1, 2), "encoder_width": 8, "position_size": 8, "warmup": 0}
 
 

@@ -57,6 +57,15 @@ def test_where_no_value_is_far_enough_the_change_is_the_gap() -> None:
     assert torch.equal(episode.codes.abs().amax(2), torch.full((3, 8), 0.5))
 
 
+@pytest.mark.parametrize("value", ["prior", "swap", "local"])
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float64])
+def test_changed_codes_and_guarded_pictures_keep_their_type(dtype: torch.dtype, value: str) -> None:
+    code = codes().to(dtype)
+    assert an_episode(code, value=value).codes.dtype == dtype
+    picture = torch.rand(2, 1, 8, 8, dtype=dtype)
+    assert guard(picture, 0.05, torch.tensor([True, False]), generator()).dtype == dtype
+
+
 def test_each_way_has_its_own_latent_and_no_image_twice() -> None:
     episode = an_episode(codes(batch=8))
     assert len(set(episode.latents.tolist())) == 5
@@ -103,6 +112,13 @@ def test_the_loss_is_the_cross_entropy_on_squared_distances() -> None:
             distances = [float(((query - vectors[k, :3].mean(0)) ** 2).sum()) for k in range(4)]
             total += distances[way] + math.log(sum(math.exp(-d) for d in distances))
     assert loss_of(vectors) == pytest.approx(total / 12, rel=1e-6)
+
+
+def test_distances_of_half_precision_keep_their_digits() -> None:
+    """Squared in bfloat16, with 8 bits, distances of neighbours would be the same."""
+    vectors = embedded().bfloat16()
+    torch.testing.assert_close(prototypes.logits(vectors, 3), prototypes.logits(vectors.float(), 3), rtol=0, atol=0)
+    assert prototypes.logits(vectors.double(), 3).dtype == torch.float64
 
 
 def test_clusters_far_apart_are_told_apart() -> None:

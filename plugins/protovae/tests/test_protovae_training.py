@@ -115,6 +115,17 @@ def test_settings_that_are_not_offered_are_refused() -> None:
         settings(pair="difference")
 
 
+@pytest.mark.parametrize("value", ["local", "prior", "swap"])
+@pytest.mark.parametrize("precision", ["bf16-mixed", "bf16-true", "64-true"])
+def test_episodes_are_played_in_each_precision(precision: str, value: str, tmp_path: Path) -> None:
+    options: dict[str, Any] = {"quick": True, "steps": 4, "warmup": 0.0, "ramp": 0.0, "log_every": 1, "value": value}
+    run = dt.fit(
+        METHOD, tiny_images(), folder=tmp_path / "run", progress=False, device="cpu", precision=precision, **options
+    )
+    assert (run.history["ways"] >= 2).all()
+    assert (run.history["prototype_loss"] > 0).all()
+
+
 # -- toys: each latent drives the brightness of a place of its own
 
 

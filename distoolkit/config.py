@@ -7,6 +7,9 @@ A field is an ``int``, ``float``, ``bool``, ``str`` or ``tuple`` of ints, always
 ...     latents: int = knob(10, (1, 128, 1), "size of the code")
 ...     beta: float = knob(4.0, (0.0, 1000.0, 0.1), "weight of the KL term")
 ...     activation: str = knob("relu", ("relu", "elu"), "non-linearity")
+
+If one setting implies others, as a run to build on implies its networks, the class may have a static method
+``completed(changes) -> changes``: `distoolkit.fit` passes what its caller gave through it.
 """
 
 from __future__ import annotations

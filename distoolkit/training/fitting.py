@@ -228,7 +228,8 @@ def _method(method: str | Method[Any]) -> Method[Any]:
 
 def _settings(method: Method[Any], old: Run | None, quick: bool, changes: dict[str, Any]) -> Any:
     base = old.config if old and not quick else method.quick if quick else method.config
-    return configs.configure(base, **changes)
+    complete = getattr(method.config, "completed", dict)
+    return configs.configure(base, **complete(changes))
 
 
 def _prepare(

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +47,19 @@ def test_fit_is_start_with_a_loop_around_it(train: Any, begin: Any) -> None:
 def test_quick_settings(train: Any) -> None:
     run = train(quick=True, later=1)
     assert (run.config.steps, run.config.later, run.record["steps"]) == (3, 1, 4)
+
+
+def test_a_config_may_complete_what_it_is_given(tiny_images: xr.Dataset, tmp_path: Path) -> None:
+    @dataclass(frozen=True)
+    class Config(toys.Config):
+        @staticmethod
+        def completed(changes: dict[str, Any]) -> dict[str, Any]:
+            return {"later": changes["steps"], **changes}
+
+    method = replace(toys.method(), config=Config, quick=Config(steps=3))
+    for changes, later in (({"steps": 2}, 2), ({"steps": 2, "later": 1}, 1)):
+        run = fit(method, tiny_images, folder=tmp_path / str(later), quick=True, progress=False, **changes)
+        assert (run.config.steps, run.config.later) == (2, later)
 
 
 def test_the_default_folder_is_free_and_named_after_what_is_in_it(

@@ -28,6 +28,8 @@ _FREE = {
 }
 _AUTOENCODER = [f.name for f in dataclasses.fields(shared.FirstStage) if f.name not in _FREE]
 _DIFFUSION = [f.name for f in dataclasses.fields(shared.Diffusion) if f.name not in _FREE]
+# the settings that name a run below: of which methods it may be, and what it settles
+_BELOW = {"pretrained": (("ddpm", "disdiff"), _DIFFUSION), "autoencoder": (("latent_autoencoder",), _AUTOENCODER)}
 
 
 def on_top_of(run: Run | str | os.PathLike[str], **changes: Any) -> dict[str, Any]:
@@ -52,6 +54,26 @@ def on_top_of(run: Run | str | os.PathLike[str], **changes: Any) -> dict[str, An
     raise ConfigError(f"nothing builds on {run!r}: give a run of ddpm, disdiff or latent_autoencoder")
 
 
+def fill_in(changes: dict[str, Any]) -> dict[str, Any]:
+    """Return settings with the networks and schedule of the run that they build on, where they say nothing of these.
+
+    A run, or its folder as a path, becomes the folder's name. Of ``pretrained`` and ``autoencoder`` the first counts.
+
+    Raises
+    ------
+    ConfigError, RunError
+        As in `load_diffusion`.
+    """
+    for field, (_, names) in _BELOW.items():
+        below = changes.get(field)
+        if isinstance(below, Run | str | os.PathLike) and below != "":
+            folder = str(below.folder if isinstance(below, Run) else below)
+            if not {*names, "latent_channels"} <= changes.keys():
+                changes = _networks(_open(folder, field).config, names) | changes
+            return {**changes, field: folder}
+    return changes
+
+
 def load_diffusion(model: Diffusion, config: shared.Diffusion, spec: ImageSpec) -> None:
     """Take the weights of the run that ``config.pretrained`` names.
 
@@ -63,16 +85,16 @@ def load_diffusion(model: Diffusion, config: shared.Diffusion, spec: ImageSpec) 
         There is no run, or it has no weights.
     """
     folder = getattr(config, "pretrained", "")
-    run = _open(folder, "pretrained", ("ddpm", "disdiff"))
-    _check(run, "pretrained", config, spec, _DIFFUSION)
+    run = _open(folder, "pretrained")
+    _check(run, "pretrained", config, spec)
     found = run.model()
     model.load_state_dict(getattr(found, "diffusion", found).state_dict())
 
 
 def load_autoencoder(model: Autoencoder, config: shared.Diffusion, spec: ImageSpec) -> None:
     """Take the weights of the run that ``config.autoencoder`` names; errors as in `load_diffusion`."""
-    run = _open(config.autoencoder, "autoencoder", ("latent_autoencoder",))
-    _check(run, "autoencoder", config, spec, _AUTOENCODER)
+    run = _open(config.autoencoder, "autoencoder")
+    _check(run, "autoencoder", config, spec)
     model.load_state_dict(run.model().state_dict())
 
 
@@ -86,14 +108,15 @@ def _networks(config: Any, names: Iterable[str]) -> dict[str, Any]:
     return found
 
 
-def _open(folder: str, field: str, methods: tuple[str, ...]) -> Run:
-    run = open_finished(folder, field)
+def _open(folder: str, field: str) -> Run:
+    run, methods = open_finished(folder, field), _BELOW[field][0]
     if run.method.name not in methods:
         raise ConfigError(f"{field} = {folder!r} is a run of {run.method.name!r}: give one of {' or '.join(methods)}")
     return run
 
 
-def _check(run: Run, field: str, config: Any, spec: ImageSpec, names: Iterable[str]) -> None:
+def _check(run: Run, field: str, config: Any, spec: ImageSpec) -> None:
+    names = _BELOW[field][1]
     theirs, ours = run.spec, spec
     if (theirs.channels, theirs.height, theirs.width) != (ours.channels, ours.height, ours.width):
         raise ConfigError(

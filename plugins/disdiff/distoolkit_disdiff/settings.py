@@ -7,6 +7,7 @@ Defaults are for 32x32 pictures on two CPU cores, without a first stage. `distoo
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from distoolkit.config import knob
 from distoolkit.nn.diffusion.choices import ENCODERS, NOISE_ERRORS, SHIFTS
@@ -33,6 +34,13 @@ class DDPMConfig(Diffusion):
     lr: float = knob(5e-4, RATE, "learning rate of AdamW")
     warmup: int = knob(500, WARMUP, "steps over which the learning rate rises from 0")
     ema: float = knob(0.999, DECAY, "decay of the average of the weights")
+
+    @staticmethod
+    def completed(changes: dict[str, Any]) -> dict[str, Any]:
+        """Take the settings of the run that ``autoencoder`` names (or is), where none are given."""
+        from distoolkit_disdiff.pretrained import fill_in
+
+        return fill_in(changes)
 
 
 @dataclass(frozen=True)
@@ -62,3 +70,10 @@ class DisDiffConfig(Diffusion):
     encoder_width: int = knob(64, (4, 1024, 4), "channels of the encoder's convolutions")
     position: str = knob("orthogonal", POSITIONS, "how a field knows which unit it is for")
     position_size: int = knob(128, (2, 1024, 1), "size of that embedding")
+
+    @staticmethod
+    def completed(changes: dict[str, Any]) -> dict[str, Any]:
+        """Take the settings of the run that ``pretrained`` or ``autoencoder`` names (or is), where none are given."""
+        from distoolkit_disdiff.pretrained import fill_in
+
+        return fill_in(changes)

@@ -73,8 +73,8 @@ METHOD = Method(
             "sizes of the two codes are ours: 8 and 6 at this scale (U2)",
             "pre-training ends after a fixed share of the steps (pretrain_share); in the manuscript it ends when the "
             "reconstruction has saturated",
-            "the pressure beta on z2 is 16 from the first opening; the manuscript says only that it rises linearly, "
-            "and 1 to 4 and 1 to 8 left the dimensions idle at this scale (U3)",
+            "the pressure beta on z2 is 16 from the first opening; the manuscript says only that it rises linearly; "
+            "from 1 to 4 or to 8 the dimensions stayed idle until the openings stopped, at a beta of 2 or 4 (U3)",
             "weights of the intervention step's three parts, their rise in a window (ramp_share) and its learning rate "
             "are ours (U4)",
             "codes are recovered by a Gaussian log-density with clamped log-variance; recovery='mse' compares means "

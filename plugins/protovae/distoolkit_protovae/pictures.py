@@ -14,11 +14,12 @@ from distoolkit.contract import DataError
 from distoolkit.data.batches import Pixels
 from distoolkit.nn import kl_standard_normal
 from distoolkit.runs import Run
-from distoolkit.views.backend import ready, styled
+from distoolkit.views.backend import INK, ready, styled
+from distoolkit.views.colours import palette
 from distoolkit_protovae import prototypes
 from distoolkit_protovae.episodes import Episode
 from distoolkit_protovae.model import ProtoVAE
-from distoolkit_protovae.training import play
+from distoolkit_protovae.training import embedded_episode, play
 
 if TYPE_CHECKING:
     from distoolkit_protovae import Config
@@ -52,8 +53,9 @@ def query_accuracy(run: Run, images: xr.Dataset) -> hv.Bars:
 def episode(run: Run, images: xr.Dataset, *, seed: int = 0) -> hv.Layout:
     """Draw one query of each latent of an episode: before, after, and how likely each latent is to have been changed.
 
-    Below the pair stands the latent that was changed and the one that the embedding names; the bars are its
-    probabilities, the true latent in orange.
+    Above the pair stands the latent that was changed and the one that the embedding names; the bars are its
+    probabilities, the true latent in orange. Below all lie the embeddings of the queries and the prototypes, projected
+    on their first two principal components.
     """
     ready()
     model: Any = run.model()
@@ -61,9 +63,9 @@ def episode(run: Run, images: xr.Dataset, *, seed: int = 0) -> hv.Layout:
     with torch.no_grad():
         generator = torch.Generator().manual_seed(seed)
         code, active = codes(model, images, config)
-        scores, drawn = play(model, code, model.vae.logits(code), active, config, generator)
+        embedded, drawn = embedded_episode(model, code, model.vae.logits(code), active, config, generator)
         before, after = first_queries(model, code, drawn, config.support)
-    chances = scores[:, 0].masked_fill(~drawn.valid, -torch.inf).softmax(1)
+    chances = prototypes.logits(embedded, config.support)[:, 0].masked_fill(~drawn.valid, -torch.inf).softmax(1)
     names = [f"z{int(k)}" for k in drawn.latents]
     shown = [way for way in range(len(names)) if drawn.valid[way]][:_SHOWN]
     if len(shown) < 2:
@@ -76,7 +78,8 @@ def episode(run: Run, images: xr.Dataset, *, seed: int = 0) -> hv.Layout:
         named = names[int(chances[way].argmax())]
         title = f"{names[way]} changed; named {named}"
         parts += [_pair(before[way], after[way], title), _chances(names, chances[way].tolist(), way)]
-    layout = hv.Layout(parts).cols(2)
+    playing = [name for name, valid in zip(names, drawn.valid.tolist(), strict=True) if valid]
+    layout = hv.Layout([*parts, _embeddings(playing, embedded[drawn.valid], config.support)]).cols(2)
     return layout.opts(shared_axes=False, backend="bokeh")
 
 
@@ -172,3 +175,66 @@ def _chances(names: list[str], chances: list[float], true: int) -> hv.Overlay:
         for rows, colour in ((others, "#8b949e"), (ours, "#d55e00"))
     ]
     return hv.Overlay(parts)
+
+
+def plane(queries: torch.Tensor, means: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Project queries and prototypes on the two directions in which they spread most (their principal components).
+
+    Parameters
+    ----------
+    queries
+        (way, query, size) embeddings.
+    means
+        (way, size) prototypes.
+
+    Returns
+    -------
+    tuple
+        (way, query, 2) and (way, 2) coordinates, and the share of the variance along each direction, (2,).
+    """
+    points = torch.cat([queries.flatten(0, 1), means])
+    middle = points.mean(0)
+    _, spread, axes = torch.linalg.svd(points - middle, full_matrices=False)
+    axes = axes[:2]
+    largest = axes.gather(1, axes.abs().argmax(1, keepdim=True))
+    axes = axes * largest.sign()  # the sign of a component is arbitrary: the picture would flip between machines
+    shares = spread[:2].square() / spread.square().sum().clamp_min(torch.finfo(spread.dtype).tiny)
+    return (queries - middle) @ axes.T, (means - middle) @ axes.T, shares
+
+
+def _embeddings(names: list[str], embedded: torch.Tensor, support: int) -> hv.Overlay:
+    """Draw queries as dots and prototypes as crosses, in the colour of their latent, whose name is by the cross."""
+    queries, means, shares = plane(embedded[:, support:], prototypes.means(embedded, support))
+    places = ["component 1", "component 2"]
+    first, second = (f"{100 * share:.0f} %" for share in shares.tolist())
+    dots = [(*place, name, k) for k, name in enumerate(names) for place in queries[k].tolist()]
+    crosses = [(*place, name, k) for k, (name, place) in enumerate(zip(names, means.tolist(), strict=True))]
+    coloured: dict[str, Any] = {
+        "color": "way",
+        "cmap": palette("categorical", len(names)),
+        "clim": (-0.5, len(names) - 0.5),
+        "padding": 0.15,
+    }
+    layers = [
+        styled(
+            hv.Points(points, places, ["latent", "way"]),
+            bokeh={"marker": marker, "size": size, "line_width": width, "tools": ["hover"]},
+            matplotlib={"marker": marker.replace("x", "X"), "s": 0.6 * size**2, "linewidth": 0},
+            **coloured,
+        )
+        for points, marker, size, width in ((dots, "o", 5, 0), (crosses, "x", 10, 2))
+    ]
+    beside = styled(
+        hv.Labels([cross[:3] for cross in crosses], places, ["latent"]),
+        bokeh={"text_font_size": "9pt", "text_align": "left", "text_baseline": "bottom", "text_color": INK},
+        matplotlib={"size": 8, "color": INK, "horizontalalignment": "left", "verticalalignment": "bottom"},
+    )
+    return styled(
+        hv.Overlay([*layers, beside]),
+        title="queries, prototypes (x)",
+        xlabel=f"variance shown: {first} + {second}",
+        xticks=0,
+        yaxis=None,  # its room would cut off the pictures above, which have none
+        bokeh={"frame_width": 200, "frame_height": 200, "toolbar": None, "fontsize": {"title": "9pt", "xlabel": "9pt"}},
+        matplotlib={"aspect": 1},
+    )

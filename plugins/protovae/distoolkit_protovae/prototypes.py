@@ -20,9 +20,13 @@ def logits(embedded: torch.Tensor, support: int) -> torch.Tensor:
         (way of the query, query, way of the prototype)
     """
     embedded = embedded if embedded.dtype == torch.float64 else embedded.float()  # distances want all their digits
-    prototypes = embedded[:, :support].mean(1)
     queries = embedded[:, support:]
-    return -(queries[:, :, None] - prototypes).square().sum(3)
+    return -(queries[:, :, None] - means(embedded, support)).square().sum(3)
+
+
+def means(embedded: torch.Tensor, support: int) -> torch.Tensor:
+    """Return the prototypes, (way, size): the mean embedding of each way's support (equation 1)."""
+    return embedded[:, :support].mean(1)
 
 
 def loss(scores: torch.Tensor, valid: torch.Tensor) -> torch.Tensor:

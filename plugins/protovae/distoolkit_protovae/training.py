@@ -63,6 +63,27 @@ def play(
 ) -> tuple[torch.Tensor, Episode]:
     """Play one episode; return how near each query is to each prototype, and the episode.
 
+    Parameters as in `embedded_episode`.
+
+    Returns
+    -------
+    tuple
+        (way of the query, query, way of the prototype) as `prototypes.logits` gives them, and what was drawn.
+    """
+    embedded, episode = embedded_episode(model, code, logits, active, config, generator)
+    return prototypes.logits(embedded, config.support), episode
+
+
+def embedded_episode(
+    model: ProtoVAE,
+    code: torch.Tensor,
+    logits: torch.Tensor,
+    active: torch.Tensor,
+    config: Config,
+    generator: torch.Generator,
+) -> tuple[torch.Tensor, Episode]:
+    """Draw an episode, decode its pairs of pictures and embed them.
+
     Parameters
     ----------
     code, logits
@@ -73,7 +94,7 @@ def play(
     Returns
     -------
     tuple
-        (way of the query, query, way of the prototype) as `prototypes.logits` gives them, and what was drawn.
+        (way, pair, size) embeddings, the first ``support`` pairs of each way being its support, and what was drawn.
     """
     if config.reaches != "encoder":
         # the logits above would carry the gradient into the encoder, so those codes are decoded once more
@@ -97,4 +118,4 @@ def play(
     before = torch.sigmoid(logits)[episode.rows.flatten()]
     blur = (torch.rand(len(before), generator=generator) < config.blur).to(code.device)
     embedded = model.embed(guard(before, config.noise, blur, generator), guard(changed, config.noise, blur, generator))
-    return prototypes.logits(embedded.view(*episode.rows.shape, -1), config.support), episode
+    return embedded.view(*episode.rows.shape, -1), episode

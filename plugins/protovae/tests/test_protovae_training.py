@@ -12,7 +12,7 @@ from distoolkit_protovae import METHOD, Config, prototypes
 from distoolkit_protovae.card import _figures as figures
 from distoolkit_protovae.episodes import draw
 from distoolkit_protovae.model import PairEmbedding, build
-from distoolkit_protovae.pictures import episode, query_accuracies, query_accuracy
+from distoolkit_protovae.pictures import episode, plane, query_accuracies, query_accuracy
 from distoolkit_protovae.training import play, weight_at
 
 import distoolkit as dt
@@ -266,11 +266,44 @@ def test_with_fewer_than_two_active_latents_nothing_is_played(tmp_path: Path) ->
 
 
 def test_an_episode_shows_a_pair_and_its_chances_for_each_latent(run: dt.Run) -> None:
-    layout = episode(run, tiny_images())
+    layout = list(episode(run, tiny_images()))[:-1]
     assert len(layout) == 8
     bars = [element for element in layout if type(element).__name__ == "Overlay"]
     chances = [sum(part.dimension_values("chance").sum() for part in both) for both in bars]
     assert [float(chance) for chance in chances] == pytest.approx([1.0] * 4, abs=1e-4)
-    for pair, (_, true) in zip(list(layout)[::2], bars, strict=True):
+    for pair, (_, true) in zip(layout[::2], bars, strict=True):
         changed = hv.Store.lookup_options("bokeh", pair, "plot").kwargs["title"].split()[0]
         assert [name for name, chance in true.data.itertuples(index=False) if chance] == [changed]
+
+
+def test_an_episode_shows_its_queries_and_prototypes(run: dt.Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a plane nothing is lost to the projection: a cross lies in the middle of what was embedded as its support."""
+    seen = []
+
+    def flat(self: Any, before: torch.Tensor, after: torch.Tensor) -> torch.Tensor:
+        seen.append(torch.stack([before.flatten(1).mean(1), after.flatten(1).mean(1)], dim=1))
+        return seen[-1]
+
+    monkeypatch.setattr(PairEmbedding, "forward", flat)
+    queries, crosses, names = list(episode(run, tiny_images()))[-1]
+    embedded = seen[-1].view(4, 4, 2)
+    latents = [str(name) for name in crosses["latent"]]
+    assert sorted(latents) == ["z0", "z1", "z2", "z3"] == sorted(set(queries["latent"]))
+    assert queries["latent"].tolist() == [name for name in latents for _ in range(2)]
+    assert names["latent"].tolist() == latents
+    between = torch.cdist(embedded[:, 2:].flatten(0, 1), embedded[:, :2].mean(1))
+    drawn = torch.cdist(torch.from_numpy(queries.array([0, 1])), torch.from_numpy(crosses.array([0, 1])))
+    torch.testing.assert_close(drawn.float(), between, rtol=1e-3, atol=1e-5)
+
+
+def test_the_plane_is_that_of_most_variance_whatever_the_order() -> None:
+    embedded = torch.randn(5, 6, 7, generator=torch.Generator().manual_seed(0)) * torch.tensor([9.0, 4, 1, 1, 1, 1, 1])
+    queries, means = embedded[:, 2:], prototypes.means(embedded, 2)
+    dots, crosses, shares = plane(queries, means)
+    spread = torch.linalg.eigvalsh(torch.cat([queries.flatten(0, 1), means]).T.cov()).flip(0)
+    torch.testing.assert_close(shares, spread[:2] / spread.sum())
+    assert shares.sum() > 0.9
+    turned = [4, 2, 0, 1, 3]
+    again = plane(queries[turned], means[turned])
+    torch.testing.assert_close(again[0], dots[turned], rtol=1e-3, atol=1e-4)
+    torch.testing.assert_close(again[1], crosses[turned], rtol=1e-3, atol=1e-4)

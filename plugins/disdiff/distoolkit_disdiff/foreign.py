@@ -90,7 +90,7 @@ class Foreign(nn.Module):
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
         kept = state_dict.get(f"{prefix}betas")
-        if kept is not None and (kept.shape != self.betas.shape or not torch.allclose(kept.to(self.betas), self.betas)):
+        if kept is not None and not _alike(kept, self.betas):
             raise ConfigError(
                 f"this run was made with betas from {_range(kept)}, and {_range(self.betas)} are given: open it with "
                 "the schedule that its diffusion model was trained with"
@@ -111,12 +111,14 @@ class Foreign(nn.Module):
 
     def look(self, noisy: torch.Tensor, t: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor], torch.Tensor]:
         """Return eps(x_t, t) and no feature maps."""
+        # in a run of another precision a module has been converted with the model, and so have the betas
+        given = noisy.to(self.betas.dtype) if isinstance(self.eps, nn.Module) else noisy
         with torch.no_grad():
-            noise = self.eps(noisy, t)
+            noise = self.eps(given, t)
         if not isinstance(noise, torch.Tensor) or noise.shape != noisy.shape:
-            given = tuple(noise.shape) if isinstance(noise, torch.Tensor) else type(noise).__name__
+            found = tuple(noise.shape) if isinstance(noise, torch.Tensor) else type(noise).__name__
             raise ConfigError(
-                f"eps(x_t, t) gave {given} for x_t of shape {tuple(noisy.shape)}: it must return the noise, alike"
+                f"eps(x_t, t) gave {found} for x_t of shape {tuple(noisy.shape)}: it must return the noise, alike"
             )
         return noise.float(), [], t
 
@@ -129,6 +131,11 @@ class Foreign(nn.Module):
         generator = torch.Generator("cpu").manual_seed(seed)
         noise = torch.randn(count, *self.latent_shape, generator=generator, device="cpu")
         return noise.to(self.schedule.betas.device)
+
+
+def _alike(kept: torch.Tensor, betas: torch.Tensor) -> bool:
+    """Compare in the precision of the run that kept them."""
+    return kept.shape == betas.shape and torch.allclose(kept, betas.to(kept))
 
 
 def _range(betas: torch.Tensor) -> str:

@@ -10,6 +10,7 @@ import pytest
 import torch
 import xarray as xr
 from distoolkit_disdiff import AUTOENCODER, DDPM, DISDIFF, around, on_top_of, training
+from distoolkit_disdiff.foreign import Foreign
 from distoolkit_disdiff.losses import read_frozen
 from distoolkit_disdiff.model import DisDiff
 from distoolkit_disdiff.training import compute_terms
@@ -18,11 +19,12 @@ import distoolkit as dt
 from distoolkit import encoding
 from distoolkit.contract import ConfigError, RunError, TrainingError
 from distoolkit.nn.diffusion.averaging import update_average
+from distoolkit.nn.diffusion.schedule import Schedule
 from distoolkit.runs import Run
 from distoolkit.testing import check_method, tiny_images
 from distoolkit.training import rehearse, start
 
-from .disdiff_cases import FIRST, SMALL, batch, config, new_model, shaken_model
+from .disdiff_cases import FIRST, SMALL, SPEC, batch, config, new_model, shaken_model
 
 TINY: dict[str, Any] = {k: v for k, v in SMALL.items() if k not in ("encoder_width", "position_size")}
 FEW: dict[str, Any] = {**SMALL, "diffusion_steps": 3, "diffusion_warmup": 0, "steps": 3}
@@ -333,12 +335,20 @@ def test_a_diffusion_model_from_elsewhere_is_a_function_and_its_schedule(tmp_pat
     with pytest.raises(ConfigError, match="sampling_steps = 51 is not allowed: give 1 to 50"):
         fit(method, tmp_path / "e", **{**SMALL, "sampling_steps": 51}, timesteps=50, steps=1)
     assert method.widgets == DISDIFF.widgets
+    assert any("a contracting half of their own" in deviation for deviation in method.fidelity.deviations)
     with pytest.raises(ConfigError, match=r"made with betas from 0.001 to 0.2 in 50 steps, and 0.001 to 0.1 in 50"):
         dt.open_run(run.folder, around(theirs, torch.linspace(0.001, 0.1, 50))).model()
 
 
+class Plain(torch.nn.Sequential):
+    """A network that does not look at the time."""
+
+    def forward(self, x: torch.Tensor, t: torch.Tensor | None = None) -> torch.Tensor:
+        return super().forward(x)
+
+
 def test_a_diffusion_model_from_elsewhere_is_used_as_it_is_and_left_as_it_is(tmp_path: Path) -> None:
-    class Theirs(torch.nn.Sequential):
+    class Theirs(Plain):
         modes: ClassVar[list[bool]] = []
 
         def forward(self, x: torch.Tensor, t: torch.Tensor | None = None) -> torch.Tensor:
@@ -354,6 +364,20 @@ def test_a_diffusion_model_from_elsewhere_is_used_as_it_is_and_left_as_it_is(tmp
     assert theirs.training
     assert all(parameter.requires_grad for parameter in theirs.parameters())
     assert all(torch.equal(tensor, before[name]) for name, tensor in theirs.state_dict().items())
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float64])
+def test_a_diffusion_model_from_elsewhere_and_its_schedule_go_through_other_precisions(dtype: torch.dtype) -> None:
+    def made(last: float) -> Foreign:
+        eps = Plain(torch.nn.Conv2d(3, 3, 3, padding=1))
+        return Foreign(eps, Schedule(torch.linspace(0.001, last, 50)), config(timesteps=50), SPEC)
+
+    other = made(0.2).to(dtype)
+    noise = other.predict(torch.randn(2, 3, 16, 16), torch.tensor([3, 40]))
+    assert (noise.dtype, noise.shape) == (torch.float32, (2, 3, 16, 16))
+    made(0.2).load_state_dict(other.state_dict())
+    with pytest.raises(ConfigError, match=r"to 0\.2\d* in 50 steps, and 0\.001 to 0\.21 in 50 steps are"):
+        made(0.21).load_state_dict(other.state_dict())
 
 
 # -- as a plain citizen

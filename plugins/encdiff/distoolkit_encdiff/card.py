@@ -55,6 +55,8 @@ SETTINGS: Mapping[str, Any] = {
     "ema": 0.995,
     "batch_size": 32,
 }
+METRICS = ("factor_vae", "dci", "mig")
+"""The standard scores."""
 JUDGED = 1024
 """Images on which the error of the noise prediction is measured."""
 
@@ -106,11 +108,13 @@ def untrained(folder: Path, images: xr.Dataset, seed: int, settings: Mapping[str
 
 
 def _scored(run: Run, images: xr.Dataset, arm: str) -> Row:
-    kept = run.folder / "row.json"
+    kept, measured_by = run.folder / "row.json", {"metrics": list(METRICS), "judged": JUDGED}
     if kept.exists():
-        return Row(**json.loads(kept.read_text(encoding="utf-8")))
+        told = json.loads(kept.read_text(encoding="utf-8"))
+        if told.pop("protocol", None) == measured_by:
+            return Row(**told)
     latents = encode(run, images, reconstruct=False)
-    found = evaluate(latents, ["factor_vae", "dci", "mig"])
+    found = evaluate(latents, list(METRICS))
     standard = {str(m): float(s) for m, s in zip(found["metric"].values, found["score"].values, strict=True)}
     own = {"factor_vae_all_units": float(evaluate(latents, {"factor_vae": {"active": 0.0}})["score"][0])}
     if arm != "untrained":  # it predicts no noise at all
@@ -122,7 +126,7 @@ def _scored(run: Run, images: xr.Dataset, arm: str) -> Row:
         told["config"]["steps"] = 0
     told |= {"standard": sorted(standard), "lower_is_better": ["noise_error", "noise_error_wrong_code"]}
     row = Row(data=images.attrs["data"], arm=arm, seed=run.seed, scores={**standard, **own}, provenance=told)
-    write_json(kept, asdict(row))
+    write_json(kept, {**asdict(row), "protocol": measured_by})
     return row
 
 

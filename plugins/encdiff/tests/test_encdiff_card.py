@@ -34,8 +34,13 @@ def test_every_arm_is_measured_on_one_first_stage_and_not_twice(
     assert set(full.scores) - set(untrained.scores) == {"noise_error", "noise_error_wrong_code"}
     assert set(twin.scores) == set(full.scores)
     assert str(tmp_path) not in json.dumps([dict(row.provenance) for row in measured])
-    monkeypatch.setattr(card, "evaluate", None)  # what was measured is not measured again
+    scored: list[object] = []
+    evaluate = card.evaluate
+    monkeypatch.setattr(card, "evaluate", lambda latents, asked: scored.append(asked) or evaluate(latents, asked))
     assert list(card.measured(tmp_path, images, [1], **TINY)) == measured
+    assert scored == [], "what was measured is not measured again"
+    monkeypatch.setattr(card, "METRICS", ("mig",))
+    assert "dci_disentanglement" not in next(card.measured(tmp_path, images, [1], **TINY)).scores, "unless otherwise"
 
 
 def test_it_runs_in_a_relative_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,7 +19,8 @@ Predictor: TypeAlias = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 def sampling_times(schedule: Schedule, steps: int) -> list[int]:
     """Return ``steps`` times, evenly spaced and rising, from 0 to the last that a walk can begin at.
 
-    That is T-1, unless nearly nothing of the picture is kept there: see `Schedule.walked`.
+    That is T-1, unless the schedule ends in long steps at which nearly nothing of the picture is kept, as the cosine one
+    does: an error of the noise prediction would grow there beyond all pictures. See `Schedule.walked`.
 
     Raises
     ------
@@ -158,7 +159,9 @@ def ddpm(
     generator: torch.Generator | None = None,
     progress: bool = False,
 ) -> torch.Tensor:
-    """Walk from x_T to x_0 through all T times with the noise of the true posterior (Ho et al. 2020, algorithm 2).
+    """Walk from x_T to x_0 with the noise of the true posterior (Ho et al. 2020, algorithm 2).
+
+    All times that a walk can visit are, which are all T but under a cosine schedule: see `Schedule.walked`.
 
     Raises
     ------
@@ -167,7 +170,7 @@ def ddpm(
     """
     x = start
     before = torch.cat([schedule.alpha_bars.new_ones(1), schedule.alpha_bars[:-1]])
-    for k in _bar(reversed(range(len(schedule))), len(schedule), "sampling", progress):
+    for k in _bar(reversed(range(schedule.walked)), schedule.walked, "sampling", progress):
         t = torch.full((len(x),), k, device=x.device)
         clean = schedule.clean_from(x, predict(x, t), t)
         if clip:

@@ -42,6 +42,10 @@ LEAST_KEPT = 1e-4
 """Of a picture at the time where a walk from noise begins. The first step divides by the root of it: a cosine schedule
 ends at 2e-9, where an error of the noise prediction would come out 20,000 times as large."""
 
+SLOW = 0.1
+"""A beta so small that little is gained in a step. Schedules that end with such betas, all but the cosine one, do so on
+hundreds of times at which nearly nothing is kept: the first step is short, and no error of it grows."""
+
 
 class Schedule(nn.Module):
     """Tables of the schedule by t, computed in float64 and kept in float32.
@@ -56,7 +60,8 @@ class Schedule(nn.Module):
     k_ddim
         (T,) the shift coefficient of the score, ``shift="score"``: -sqrt(1 - abar_t).
     walked
-        How many times, from 0 on, a walk can visit: those where abar_t is `LEAST_KEPT` or more.
+        How many times, from 0 on, a walk can visit: up to the last where abar_t is `LEAST_KEPT` or more, or beta_t is
+        `SLOW` or less. That is T but for schedules which, like the cosine one, end in a few long steps.
 
     Raises
     ------
@@ -80,7 +85,8 @@ class Schedule(nn.Module):
             )
         alphas = 1 - betas
         alpha_bars = alphas.cumprod(0)
-        self.walked = max(1, int((alpha_bars >= LEAST_KEPT).sum()))
+        walkable = ((alpha_bars >= LEAST_KEPT) | (betas <= SLOW)).nonzero()
+        self.walked = int(walkable[-1]) + 1 if len(walkable) else 1
         before = torch.cat([alpha_bars.new_ones(1), alpha_bars[:-1]])
         tables = {
             "betas": betas,

@@ -9,6 +9,7 @@ import torch
 from distoolkit_encdiff import METHOD
 from distoolkit_encdiff.model import EncDiff, build
 from distoolkit_encdiff.settings import EncDiffConfig
+from distoolkit_encdiff.training import compute_loss
 
 from distoolkit.contract import ImageSpec
 from distoolkit.nn.diffusion.averaging import make_average
@@ -36,6 +37,20 @@ def shaken_model(seed: int = 0, shake: float = 0.05, **changes: Any) -> EncDiff:
         for parameter in model.network.parameters():
             parameter.add_(shake * torch.randn_like(parameter))
     model.average["network"] = make_average(model.network)
+    return model
+
+
+def trained_model(steps: int = 200) -> EncDiff:
+    """A model that has learnt, in some seconds, what noise on images of `batch` looks like."""
+    model = new_model(sampling_steps=50)
+    adam = torch.optim.Adam([*model.encoder.parameters(), *model.network.parameters()], lr=5e-3)
+    for k in range(steps):
+        noise, t = noisy(16, seed=10_000 + k)
+        compute_loss(model, batch(16, seed=k), t, noise).mean().backward()
+        adam.step()
+        adam.zero_grad()
+    for name in ("encoder", "network"):
+        model.average[name] = make_average(getattr(model, name))
     return model
 
 

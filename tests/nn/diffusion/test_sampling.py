@@ -43,12 +43,26 @@ def test_a_walk_begins_where_something_of_the_picture_is_kept() -> None:
     assert Schedule(torch.tensor([0.99999, 0.5])).walked == 1
 
 
+@pytest.mark.parametrize(
+    "kind", [("ldm", 0.0015, 0.0155), ("ldm", 0.0015, 0.0195), ("linear", 0.0015, 0.0195), ("linear", 0.0001, 0.02)]
+)
+def test_a_schedule_that_ends_in_short_steps_is_walked_from_its_end(kind: tuple[str, float, float]) -> None:
+    """Also that of Ho et al. (2020), the last, which keeps 4e-5 at its end."""
+    name, start, end = kind
+    assert sampling_times(Schedule(make_betas(name, 1000, start, end)), 20)[-1] == 999
+
+
 def test_a_small_error_of_the_prediction_stays_small_under_a_cosine_schedule() -> None:
     """Begun at T-1, where abar is 2e-9, an error of 0.001 would come out as one of about 20."""
     cosine = Schedule(make_betas("cosine", 1000))
     start = torch.randn(4, 3, generator=torch.Generator().manual_seed(0))
     predict = exact(cosine)
     found, off = (ddim(p, cosine, start, 20) for p in (predict, lambda x, t: predict(x, t) + 0.001))
+    assert float((found - off).abs().max()) < 0.1
+    found, off = (
+        ddpm(p, cosine, start, generator=torch.Generator().manual_seed(1))
+        for p in (predict, lambda x, t: predict(x, t) + 0.001)
+    )
     assert float((found - off).abs().max()) < 0.1
     clean = S * start
     back = ddim(predict, cosine, ddim_invert(predict, cosine, clean, 50, corrections=30), 50)

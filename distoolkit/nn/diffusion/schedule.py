@@ -7,6 +7,7 @@ x_t = sqrt(abar_t) x0 + sqrt(1 - abar_t) eps (Ho, Jain and Abbeel, "Denoising Di
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import nn
@@ -79,9 +80,10 @@ class Schedule(nn.Module):
         super().__init__()
         betas = torch.as_tensor(betas, dtype=torch.float64, device="cpu")
         if betas.dim() != 1 or len(betas) < 2 or not bool(((betas > 0) & (betas < 1)).all()):
+            span = f" from {float(betas.min()):g} to {float(betas.max()):g}" if betas.numel() else ""
             raise ConfigError(
-                f"a schedule of shape {tuple(betas.shape)} from {float(betas.min()):g} to {float(betas.max()):g} "
-                "cannot be used: give beta_t as a vector of at least two numbers, each above 0 and below 1"
+                f"a schedule of shape {tuple(betas.shape)}{span} cannot be used: give beta_t as a vector of at least "
+                "two numbers, each above 0 and below 1"
             )
         alphas = 1 - betas
         alpha_bars = alphas.cumprod(0)
@@ -97,6 +99,16 @@ class Schedule(nn.Module):
         }
         for name, table in tables.items():  # not saved with the weights: the config says it all
             self.register_buffer(name, table.float(), persistent=False)
+
+    def _apply(self, fn: Callable[[torch.Tensor], torch.Tensor], recurse: bool = True) -> Schedule:
+        """Move to a device, but stay in float32 when a model is converted: bfloat16 would round abar_0 to 1."""
+
+        def moved(table: torch.Tensor) -> torch.Tensor:
+            found = fn(table)
+            return found if found.dtype == table.dtype else table.to(found.device)
+
+        super()._apply(moved, recurse)  # type: ignore[no-untyped-call]
+        return self
 
     def __len__(self) -> int:
         """Return T."""

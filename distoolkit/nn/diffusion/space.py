@@ -72,7 +72,8 @@ class DiffusionSpace(nn.Module):
     def to_picture(self, clean: torch.Tensor, quantise: bool = True) -> torch.Tensor:
         """Draw x0 as pictures in about [-1, 1]; differentiable with ``quantise=False``."""
         with self.frozen(clean):
-            picture = self.first.to_picture(clean / self.scale, quantise)
+            # x0 comes in float32, whatever the precision of a run; the scale has that of the first stage's weights
+            picture = self.first.to_picture((clean / self.scale).to(self.scale.dtype), quantise)
         return picture.float()
 
     def to_image(self, clean: torch.Tensor) -> torch.Tensor:

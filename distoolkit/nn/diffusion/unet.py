@@ -62,6 +62,11 @@ class Shape:
                 f"not divide by {2**halvings}: give fewer multipliers, or images whose side is a multiple of "
                 f"{2**halvings}"
             )
+        if self.attention and not set(self.attention) & set(self.sides):
+            raise ConfigError(
+                f"attention = {self.attention} are no sides of this U-Net, whose feature maps have sides {self.sides}: "
+                "give at least one of these, or () for no self-attention"
+            )
         odd = [
             c for s, c in zip(self.sides, self.level_channels, strict=True) if s in self.attention and c % self.heads
         ]
@@ -318,7 +323,9 @@ class Trunk(nn.Module):
         """Return the feature maps and the time embedding (batch, 4 width); ``t`` (batch,) whole numbers.
 
         ``added`` (batch, 4 width) is added to the embedding of t: by it, all adaptive norms learn of something else.
+        x_t comes in float32, whatever the precision of a run, and is converted to that of the weights.
         """
+        x = x.to(self.contracting.first.weight.dtype)
         time = self.time(timestep_features(t, self.width).to(x.dtype))
         if added is not None:
             time = time + added

@@ -128,7 +128,7 @@ class Estimator(nn.Module):
         unit = self.unit(code[:, which]).flatten(0, 1)
         times = time[:, None].expand(-1, count, -1)
         if self.position is not None and self.place is not None:
-            times = times + self.place(self.position(which))
+            times = times + self.place(self.position(which).to(self.place.weight.dtype))  # the matrix is in float32
         repeated = [m.repeat_interleave(count, dim=0) for m in maps]
         fields: torch.Tensor = self.expanding(repeated, times.flatten(0, 1), unit)
         return fields.reshape(-1, count, *fields.shape[1:])

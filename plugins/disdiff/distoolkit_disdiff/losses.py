@@ -78,7 +78,8 @@ def read_frozen(encoder: nn.Module, image: torch.Tensor) -> torch.Tensor:
     was_training = encoder.training
     encoder.eval()
     try:
-        code: torch.Tensor = functional_call(encoder, weights, (image,))
+        dtype = next(iter(weights.values())).dtype  # pictures come in float32, whatever the precision of the run
+        code: torch.Tensor = functional_call(encoder, weights, (image.to(dtype),))
     finally:
         encoder.train(was_training)
     return code

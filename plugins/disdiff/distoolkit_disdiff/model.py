@@ -167,8 +167,9 @@ class DisDiff(nn.Module):
         """Return eps, and the feature maps and time embedding that the estimator works on: frozen, or its own."""
         noise, maps, time = self.diffusion.look(noisy, t)
         if estimator.trunk is not None:
-            maps, time = estimator.trunk(noisy, t)
-        return noise, maps, time
+            return noise, *estimator.trunk(noisy, t)
+        dtype = estimator.unit.weight.dtype  # the frozen part answers in float32, whatever the precision of the run
+        return noise, [m.to(dtype) for m in maps], time.to(dtype)
 
     def invert(
         self,

@@ -87,10 +87,19 @@ def test_the_exact_field_leads_to_the_exact_picture(schedule: Schedule) -> None:
     torch.testing.assert_close(found, clean, rtol=1e-4, atol=2e-4)
 
 
-@pytest.mark.parametrize("betas", [[0.1, 1.0], [0.0, 0.1], [0.1], [[0.1, 0.2]], [0.1, float("nan")]])
+@pytest.mark.parametrize("betas", [[0.1, 1.0], [0.0, 0.1], [0.1], [[0.1, 0.2]], [0.1, float("nan")], []])
 def test_impossible_schedules_are_refused(betas: list[float]) -> None:
     with pytest.raises(ConfigError, match="above 0 and below 1"):
         Schedule(torch.tensor(betas))
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float64])
+def test_a_converted_model_keeps_the_tables(schedule: Schedule, dtype: torch.dtype) -> None:
+    """In bfloat16 abar_0 would be 1: no noise at all."""
+    converted = Schedule(make_betas("ldm", 1000)).to(dtype)
+    for name, table in schedule.named_buffers():
+        assert torch.equal(getattr(converted, name), table)
+    assert converted.to("meta", dtype).betas.dtype == torch.float32
 
 
 def test_unknown_kinds_are_refused(schedule: Schedule) -> None:

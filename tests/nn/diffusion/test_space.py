@@ -33,6 +33,17 @@ def test_on_pixels_images_come_back() -> None:
 
 
 @torch.no_grad()
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float64])
+def test_a_converted_first_stage_takes_and_gives_float32(dtype: torch.dtype) -> None:
+    made, image = space(first_stage="kl"), images()
+    clean, drawn = made.to_clean(image), made.to_picture(made.to_clean(image))
+    made.to(dtype)
+    for found, expected in ((made.to_clean(image.to(dtype)), clean), (made.to_picture(clean), drawn)):
+        assert found.dtype == torch.float32
+        torch.testing.assert_close(found, expected, rtol=0.1, atol=0.05)
+
+
+@torch.no_grad()
 def test_latent_maps_are_scaled_to_a_deviation_of_one_and_back() -> None:
     made = space(first_stage="kl")
     assert not made.bounded

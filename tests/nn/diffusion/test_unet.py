@@ -61,6 +61,15 @@ def test_tokens_and_the_added_vector_change_the_prediction_of_their_own_sample()
     assert changed[1:].min() > 1e-3
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float64])
+def test_a_converted_network_takes_maps_in_float32(dtype: torch.dtype) -> None:
+    network, (x, t) = shaken(UNet(SHAPE)), inputs()
+    expected = network(x, t)
+    found = network.to(dtype)(x, t)
+    assert found.dtype == dtype
+    torch.testing.assert_close(found.float(), expected, rtol=0.1, atol=0.05)
+
+
 def test_features_of_time_by_hand() -> None:
     found = timestep_features(torch.tensor([0, 7]), 4)
     by_hand = [[1, 1, 0, 0], [math.cos(7), math.cos(0.07), math.sin(7), math.sin(0.07)]]
@@ -78,6 +87,7 @@ def test_modulation_by_hand() -> None:
         ({"width": 9}, "even number"),
         ({"multipliers": ()}, "at least one"),
         ({"multipliers": (1, 1, 1, 1, 1)}, "fewer multipliers"),
+        ({"attention": (5, 16)}, r"attention = \(5, 16\) are no sides of this U-Net.*sides \(8, 4\)"),
         ({"heads": 3}, "heads = 3 does not divide"),
     ],
 )

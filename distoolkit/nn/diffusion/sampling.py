@@ -11,6 +11,7 @@ from typing import TypeAlias
 import torch
 
 from distoolkit.contract import ConfigError, DistoolkitError
+from distoolkit.nn.diffusion.checks import check_finite, spoilt
 from distoolkit.nn.diffusion.schedule import Schedule
 
 Predictor: TypeAlias = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
@@ -19,8 +20,8 @@ Predictor: TypeAlias = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 def sampling_times(schedule: Schedule, steps: int) -> list[int]:
     """Return ``steps`` times, evenly spaced and rising, from 0 to the last that a walk can begin at.
 
-    That is T-1, unless the schedule ends in long steps at which nearly nothing of the picture is kept, as the cosine one
-    does: an error of the noise prediction would grow there beyond all pictures. See `Schedule.walked`.
+    That is T-1, unless the schedule ends in long steps at which nearly nothing of the picture is kept, as the cosine
+    one does: an error of the noise prediction would grow there beyond all pictures. See `Schedule.walked`.
 
     Raises
     ------
@@ -90,6 +91,7 @@ def ddim_walk(
     progress: bool = False,
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
     """Yield, after each step of `ddim`, where the walk stands and the present estimate of x_0."""
+    check_finite("x_T", start)
     times = sampling_times(schedule, steps)
     kept = schedule.alpha_bars[times]
     kept_after = torch.cat([kept.new_ones(1), kept[:-1]])
@@ -133,6 +135,7 @@ def ddim_invert(
     corrections
         Each one costs another prediction a step; 0 is the usual inversion.
     """
+    check_finite("x_0", clean)
     times = sampling_times(schedule, steps)
     kept = schedule.alpha_bars[times]
     kept_before = torch.cat([kept.new_ones(1), kept[:-1]])
@@ -168,6 +171,7 @@ def ddpm(
     DistoolkitError
         The result is NaN or infinite.
     """
+    check_finite("x_T", start)
     x = start
     before = torch.cat([schedule.alpha_bars.new_ones(1), schedule.alpha_bars[:-1]])
     for k in _bar(reversed(range(schedule.walked)), schedule.walked, "sampling", progress):
@@ -192,12 +196,12 @@ def refuse_nan(x: torch.Tensor) -> None:
     DistoolkitError
         With how many of the samples are spoilt.
     """
-    if x.device.type == "meta" or bool(torch.isfinite(x).all()):
+    if not (bad := spoilt(x)):
         return
-    bad = int((~torch.isfinite(x)).flatten(1).any(1).sum())
     raise DistoolkitError(
-        f"sampling gave NaN or infinity in {bad} of {len(x)} samples: the code or the weights hold NaN, or the "
-        "networks diverged in training. Look at run.history, and train again with a smaller lr"
+        f"sampling gave NaN or infinity in {bad} of {len(x)} samples, though x_T or x_0 was finite. Check that the "
+        "code is too; if it is, the weights hold NaN or the networks diverged in training: look at run.history, and "
+        "train again with a smaller lr"
     )
 
 

@@ -53,8 +53,8 @@ METHOD: Method[EncDiffConfig] = Method(
         deviations=(
             "networks and loss follow a public copy of the authors' code (SelenaGeRuiqi/EncDiff at its first commit, "
             "596a29d), taken to be unchanged; none of it was copied",
-            "sampling was not seen: DDIM visits times evenly spaced from 0 to T-1, or, under the default cosine schedule, "
-            "to the last one with abar_t of 1e-4 or more",
+            "sampling was not seen: DDIM visits times evenly spaced from 0 to T-1 or, under the default cosine "
+            "schedule, to the last one with abar_t of 1e-4 or more",
             "a layer of cross-attention stands beside that of self-attention; the authors' transformer blocks also "
             "have a feed-forward part, and self-attention wherever there is cross-attention",
             "the encoder has group normalisation by default (encoder='code' has the batch normalisation of that code, "

@@ -15,6 +15,7 @@ from torch import nn
 from distoolkit.contract import DataError, ImageSpec, Unit
 from distoolkit.nn.diffusion import sampling
 from distoolkit.nn.diffusion.averaging import make_average
+from distoolkit.nn.diffusion.checks import check_finite, check_images, check_pairs, check_start, check_units
 from distoolkit.nn.diffusion.encoders import make_encoder
 from distoolkit.nn.diffusion.sampling import Predictor
 from distoolkit.nn.diffusion.space import DiffusionSpace, make_parts, shape_of
@@ -35,6 +36,8 @@ class EncDiff(nn.Module):
         (batch, channel, y, x) in [-1, 1] to (batch, N d).
     network
         The noise prediction under a code.
+    image_shape
+        (channel, y, x) of the images.
     units, unit_size
         N and d.
 
@@ -50,9 +53,16 @@ class EncDiff(nn.Module):
     draws_slowly = True
 
     def __init__(
-        self, space: DiffusionSpace, encoder: nn.Module, network: Network, units: int, unit_size: int = 1
+        self,
+        space: DiffusionSpace,
+        encoder: nn.Module,
+        network: Network,
+        image_shape: tuple[int, int, int],
+        units: int,
+        unit_size: int = 1,
     ) -> None:
         super().__init__()
+        self.image_shape = image_shape
         self.space = space
         self.encoder = encoder
         self.network = network
@@ -84,6 +94,7 @@ class EncDiff(nn.Module):
 
     def encode(self, image: torch.Tensor) -> torch.Tensor:
         """Return flat codes (batch, N d) of images in [0, 1]; unit c is entries c d to (c + 1) d."""
+        check_images(image, self.image_shape)
         code: torch.Tensor = self.average["encoder"](2 * image - 1)
         return code
 
@@ -106,10 +117,16 @@ class EncDiff(nn.Module):
             given: a walk from inverted noise is to retrace the inversion.
         progress
             Show a bar over the steps.
+
+        Raises
+        ------
+        DataError
+            Codes or noise of another shape, or not finite.
         """
         start = self.noise if noise is None else noise
-        start = start.expand(len(code), *start.shape[1:])
         space = self.space
+        check_start(start, len(code), space.latent_shape)
+        start = start.expand(len(code), *space.latent_shape)
         clip = space.bounded and noise is None if clip is None else clip
         predict, steps = self.predictor(code), space.sampling_steps
         return space.to_image(sampling.ddim(predict, space.schedule, start, steps, clip=clip, progress=progress))
@@ -119,6 +136,7 @@ class EncDiff(nn.Module):
     def predictor(self, code: torch.Tensor) -> Predictor:
         """Return eps(x_t, t, z) as a function of (x_t, t), for the flat codes given; averaged weights, no gradient."""
         split = self.by_unit(code)
+        check_finite("code", code)
 
         def predict(noisy: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
             with torch.no_grad(), self.space.frozen(noisy):
@@ -128,8 +146,17 @@ class EncDiff(nn.Module):
         return predict
 
     def invert(self, image: torch.Tensor, code: torch.Tensor | None = None, *, progress: bool = False) -> torch.Tensor:
-        """Find the x_T from which `decode` comes back to the image; ``code`` is the image's own by default."""
-        predict = self.predictor(self.encode(image) if code is None else code)
+        """Find the x_T from which `decode` comes back to the image; ``code`` is the image's own by default.
+
+        Raises
+        ------
+        DataError
+            Images of another shape, another number of codes than of images, or what is not finite.
+        """
+        check_images(image, self.image_shape)
+        code = self.encode(image) if code is None else code
+        check_pairs(len(code), "codes", len(image))
+        predict = self.predictor(code)
         space = self.space
         return sampling.ddim_invert(
             predict, space.schedule, space.to_clean(image), space.sampling_steps, progress=progress
@@ -145,13 +172,12 @@ class EncDiff(nn.Module):
         Raises
         ------
         DataError
-            A unit that does not exist, or one that is given twice.
+            A unit that does not exist or is given twice, images of another shape, or not a source for each target.
         """
-        chosen = [int(c) for c in units]
-        if len(set(chosen)) != len(chosen) or not all(0 <= c < self.units for c in chosen):
-            raise DataError(
-                f"units = {chosen} are not allowed: give each unit at most once, by a number in 0 to {self.units - 1}"
-            )
+        chosen = check_units(units, self.units)
+        for image in (target, source):
+            check_images(image, self.image_shape)
+        check_pairs(len(source), "sources", len(target))
         code = self.encode(target)
         noise = self.invert(target, code, progress=progress)
         mixed = self.by_unit(code).clone()
@@ -179,4 +205,5 @@ def build(config: EncDiffConfig, spec: ImageSpec) -> EncDiff:
         token_size=config.token_size,
         token_width=config.token_width,
     )
-    return EncDiff(space, encoder, network, config.latents, config.unit_size)
+    image_shape = (spec.channels, spec.height, spec.width)
+    return EncDiff(space, encoder, network, image_shape, config.latents, config.unit_size)

@@ -141,10 +141,51 @@ def test_swapping_all_units_gives_the_other_code_and_a_unit_with_itself_changes_
 # -- what is refused
 
 
-@pytest.mark.parametrize("units", [[4], [-1], [1, 1]])
-def test_impossible_units_are_refused(units: list[int]) -> None:
+@pytest.mark.parametrize("units", [[4], [-1], [1, 1], ["unit0"], [0.5]])
+def test_impossible_units_are_refused(units: list[Any]) -> None:
     with pytest.raises(DataError, match="in 0 to 3"):
         new_model().swap(batch(), batch(), units)
+
+
+@pytest.mark.parametrize("shape", [(3, 3, 16, 16), (4, 1, 16, 16), (4, 3, 8, 8), (3, 16, 16)])
+def test_noise_of_another_shape_is_refused(shape: tuple[int, ...]) -> None:
+    model = new_model()
+    with pytest.raises(DataError, match=r"cannot be walked from: give \(1, 3, 16, 16\) or \(4, 3, 16, 16\)"):
+        model.decode(model.encode(batch()), noise=torch.zeros(shape))
+
+
+@pytest.mark.parametrize("shape", [(4, 1, 16, 16), (4, 3, 8, 8), (3, 16, 16)])
+def test_images_of_another_shape_are_refused(shape: tuple[int, ...]) -> None:
+    model, image = new_model(), torch.zeros(shape)
+    code = torch.zeros(4, 4)
+    for ask in (
+        lambda: model.encode(image),
+        lambda: model.invert(image, code),
+        lambda: model.swap(image, batch(), [0]),
+        lambda: model.swap(batch(len(image)), image, [0]),
+    ):
+        with pytest.raises(DataError, match=r"built for \(batch, 3, 16, 16\)"):
+            ask()
+
+
+def test_batches_of_two_lengths_are_refused() -> None:
+    model = new_model()
+    with pytest.raises(DataError, match="2 codes and 4 images"):
+        model.invert(batch(), torch.zeros(2, 4))
+    with pytest.raises(DataError, match="1 sources and 4 images"):
+        model.swap(batch(), batch(1), [0])
+
+
+def test_what_is_not_finite_is_refused_by_its_name() -> None:
+    model, nan = new_model(), float("nan")
+    code = torch.zeros(4, 4)
+    for name, ask in {
+        "code": lambda: model.decode(code + nan),
+        "x_T": lambda: model.decode(code, noise=model.noise + nan),
+        "x_0": lambda: model.invert(batch() + nan, code),
+    }.items():
+        with pytest.raises(DataError, match=f"the {name} given holds NaN"):
+            ask()
 
 
 @pytest.mark.parametrize("width", [3, 5])

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 
-from distoolkit.contract import ConfigError, DistoolkitError
+from distoolkit.contract import ConfigError, DataError, DistoolkitError
 from distoolkit.nn.diffusion.sampling import ddim, ddim_invert, ddim_walk, ddpm, sampling_times
 from distoolkit.nn.diffusion.schedule import Schedule, make_betas
 
@@ -156,6 +158,15 @@ def test_nan_is_reported_with_what_to_do(schedule: Schedule) -> None:
             sample(spoilt, schedule, torch.ones(3, 2), 4)
     with pytest.raises(DistoolkitError, match="1 of 3 samples"):
         ddpm(spoilt, Schedule(torch.tensor([0.1, 0.5])), torch.ones(3, 2))
+
+
+@pytest.mark.parametrize("walk", [ddim, ddim_invert, ddpm])
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_no_network_is_blamed_for_what_a_walk_is_given(schedule: Schedule, walk: Any, value: float) -> None:
+    given = torch.zeros(3, 2)
+    given[1, 0] = value
+    with pytest.raises(DataError, match=r"the x_[T0] given holds NaN or infinity in 1 of 3 samples"):
+        walk(exact(schedule), schedule, given)
 
 
 def test_a_bar_shows_the_progress(schedule: Schedule, capsys: pytest.CaptureFixture[str]) -> None:

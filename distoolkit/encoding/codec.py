@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -65,6 +66,12 @@ class Codec:
         return bool(getattr(self._model, "draws_slowly", False))
 
     @property
+    def shows_progress(self) -> bool:
+        """Whether it draws slowly and its ``decode`` takes ``progress``, to show a bar over those passes."""
+        decode = getattr(self._model, "decode", None)
+        return self.draws_slowly and decode is not None and "progress" in inspect.signature(decode).parameters
+
+    @property
     def layout(self) -> tuple[Unit, ...] | None:
         """The units of the flat code, if the model names them; else each entry is a unit."""
         layout = getattr(self._model, "layout", None)
@@ -87,8 +94,15 @@ class Codec:
         with self.evaluating():
             return as_array(self.code(as_floats(torch.from_numpy(images).to(self.device))))
 
-    def decode(self, codes: npt.ArrayLike) -> Array:
+    def decode(self, codes: npt.ArrayLike, *, progress: bool = False) -> Array:
         """Draw codes (sample, latent) as uint8 images (sample, y, x, channel).
+
+        Parameters
+        ----------
+        codes
+            All of them are drawn at once.
+        progress
+            Show the model's own bar, if it has one.
 
         Raises
         ------
@@ -96,18 +110,20 @@ class Codec:
             The model has no ``decode``.
         """
         with self.evaluating():
-            return as_bytes(self.image(torch.as_tensor(np.asarray(codes, dtype=np.float32)).to(self.device)))
+            code = torch.as_tensor(np.asarray(codes, dtype=np.float32)).to(self.device)
+            return as_bytes(self.image(code, progress=progress))
 
     def code(self, image: torch.Tensor) -> torch.Tensor:
         """Call the model's ``encode``, on float images (batch, channel, y, x) on its device."""
         return self._model.encode(image)  # type: ignore[operator, no-any-return]
 
-    def image(self, code: torch.Tensor) -> torch.Tensor:
-        """Call the model's ``decode``, on codes (batch, latent) on its device."""
+    def image(self, code: torch.Tensor, *, progress: bool = False) -> torch.Tensor:
+        """Call the model's ``decode``, on codes (batch, latent) on its device; with its own bar, if it has one."""
         if not isinstance(self._model, Decodes):
             who = self.run.method.name if self.run else type(self._model).__name__
             raise RunError(f"{who!r} cannot draw a code: its model has no decode(), so there are no pictures of codes")
-        return self._model.decode(code)
+        told = {"progress": True} if progress and self.shows_progress else {}
+        return self._model.decode(code, **told)
 
     def deviation(self, image: torch.Tensor) -> torch.Tensor | None:
         """Return the posterior's standard deviation (batch, latent), if the model has one."""

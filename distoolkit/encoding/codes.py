@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -61,7 +62,12 @@ def encode(
 
 
 def decode(
-    run: Source, codes: xr.Dataset | npt.ArrayLike, *, device: str = "auto", batch_size: int = 256
+    run: Source,
+    codes: xr.Dataset | npt.ArrayLike,
+    *,
+    device: str = "auto",
+    batch_size: int = 256,
+    progress: bool = True,
 ) -> xr.Dataset:
     """Draw codes.
 
@@ -73,6 +79,8 @@ def decode(
         Dataset of kind ``latents``, or an array (sample, latent).
     device, batch_size
         Where, and how many at a time.
+    progress
+        Show a progress bar where it lasts: if the model draws slowly, or there is more than one batch.
 
     Returns
     -------
@@ -89,7 +97,7 @@ def decode(
     codec = Codec(run, device)
     latents = codes if isinstance(codes, xr.Dataset) else schema.as_latents(codes)
     code = own_codes(codec, latents)
-    drawn = schema.as_images(draw(codec, code, batch_size), name="decoded codes")
+    drawn = schema.as_images(draw(codec, code, batch_size, progress), name="decoded codes")
     drawn = drawn.assign_coords(sample=latents["sample"])
     return schema.stamp(drawn, "images", **provenance(codec, drawn))
 
@@ -144,9 +152,18 @@ def _described(codec: Codec, image: torch.Tensor, reconstruct: bool) -> dict[str
     return said
 
 
-def draw(codec: Codec, code: Array, batch_size: int = 256) -> Array:
-    """Draw codes (sample, latent), a batch at a time: uint8 (sample, y, x, channel)."""
-    return np.concatenate([codec.decode(code[k : k + batch_size]) for k in range(0, len(code), batch_size)])
+def draw(codec: Codec, code: Array, batch_size: int = 256, progress: bool = False) -> Array:
+    """Draw codes (sample, latent), a batch at a time: uint8 (sample, y, x, channel).
+
+    With ``progress`` there is a bar over the batches if there are several, and a slow model's own over its passes: of
+    one batch, a bar over batches would tell nothing until it is over.
+    """
+    batches: Iterable[Array] = [code[k : k + batch_size] for k in range(0, len(code), batch_size)]
+    if progress and (len(code) > batch_size or (codec.draws_slowly and not codec.shows_progress)):
+        from tqdm.auto import tqdm
+
+        batches = tqdm(batches, "draw", unit="batch")
+    return np.concatenate([codec.decode(batch, progress=progress) for batch in batches])
 
 
 def own_codes(codec: Codec, latents: xr.Dataset) -> Array:

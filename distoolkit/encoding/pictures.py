@@ -26,6 +26,7 @@ def traverse(
     steps: int = 9,
     span: tuple[float, float] | None = None,
     device: str = "auto",
+    progress: bool = True,
 ) -> xr.Dataset:
     """Draw one sample's code while one unit at a time is moved.
 
@@ -50,6 +51,8 @@ def traverse(
         values in ``latents``. A unit that carries nothing then hardly moves, as it should be seen.
     device
         Where to draw.
+    progress
+        Show a progress bar where it lasts, as `decode` does.
 
     Returns
     -------
@@ -77,7 +80,7 @@ def traverse(
     paths = [_Path.of(code, np.flatnonzero(latents["unit"].values.astype(str) == unit)) for unit in chosen]
     values = np.stack([path.values(steps, span) for path in paths])
     moved = np.stack([[path.move(code[s], v) for path, v in zip(paths, values, strict=True)] for s in starts])
-    image = draw(codec, moved.reshape(-1, code.shape[1])).reshape(*moved.shape[:3], *codec.shape)
+    image = draw(codec, moved.reshape(-1, code.shape[1]), progress=progress).reshape(*moved.shape[:3], *codec.shape)
     dims: tuple[str, ...] = ("sample", "unit", "step", "y", "x", "channel")
     coordinates = {"unit": chosen, "value": (("unit", "step"), values), "sample": latents["sample"].values[starts]}
     dataset = xr.Dataset({"image": (dims, image)}, coordinates)
@@ -94,6 +97,7 @@ def swap(
     targets: Sequence[int],
     units: Sequence[str],
     device: str = "auto",
+    progress: bool = True,
 ) -> xr.Dataset:
     """Draw each target with some units of its code taken from each source.
 
@@ -109,6 +113,8 @@ def swap(
         Names of the units that are taken from the source.
     device
         Where to encode and draw.
+    progress
+        Show a progress bar where it lasts, as `decode` does.
 
     Returns
     -------
@@ -131,7 +137,7 @@ def swap(
     code = latents["code"].values
     source, target = code[: len(sources), None], code[None, len(sources) :]
     mixed = np.where(taken, source, target)
-    image = draw(codec, mixed.reshape(-1, code.shape[1])).reshape(*mixed.shape[:2], *codec.shape)
+    image = draw(codec, mixed.reshape(-1, code.shape[1]), progress=progress).reshape(*mixed.shape[:2], *codec.shape)
     labels = images["sample"].values if "sample" in images.coords else np.arange(images.sizes["sample"])
     pixels = images["image"]
     dataset = xr.Dataset(

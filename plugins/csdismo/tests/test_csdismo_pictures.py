@@ -40,7 +40,7 @@ def test_a_click_enlarges_a_picture_beside_what_it_was_made_from(run: dt.Run, im
     (stream,) = board[1].streams
     stream.event(x=2.9, y=-0.3)  # the third content, in the last row
     shown = board[1][()]
-    assert shown.opts.get("plot").kwargs["title"] == "content of 2, style of 60, and both"
+    assert shown.opts.get("plot", backend="bokeh").kwargs["title"] == "content of 2, style of 60, and both"
     found = pixels(shown)
     assert found.shape == (160, 3 * 160 + 16, 3)
     content, style, both = (images["image"].values[2], images["image"].values[60], drawn["image"].values[1, 2])
@@ -55,7 +55,7 @@ def test_a_click_beyond_the_pictures_takes_the_nearest(
     run: dt.Run, images: xr.Dataset, x: float, y: float, title: str
 ) -> None:
     shown = enlarge(swap_board(transfer(run, images, content_from=[0, 1], style_from=[50, 60])), x, y)
-    assert shown.opts.get("plot").kwargs["title"].startswith(title)
+    assert shown.opts.get("plot", backend="bokeh").kwargs["title"].startswith(title)
 
 
 def test_the_board_takes_contents_and_styles_from_other_images(run: dt.Run, images: xr.Dataset) -> None:

@@ -236,7 +236,8 @@ def content_size(run: Run) -> int:
 
 def mixed(run: Run, code: Array, first: Array, second: Array, split: int) -> Array:
     """Draw (pair, y, x, channel) in [0, 1] with content of the first and style of the second of each pair."""
-    return np.asarray(decode(run, np.concatenate([code[first, :split], code[second, split:]], axis=1))["image"] / 255)
+    both = np.concatenate([code[first, :split], code[second, split:]], axis=1)
+    return np.asarray(decode(run, both, progress=False)["image"] / 255)
 
 
 def leaks(table: Array, known: Known, split: int, *, mlp: bool = True) -> dict[str, float]:

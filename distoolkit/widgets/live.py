@@ -39,7 +39,8 @@ class LivePictures(w.VBox):
         self._draw, self.every = draw, every
         self.rows: Rows = []
         self.step = 0
-        self.label, self._picture = w.Label("no step yet"), w.Image(format="png")
+        self.label = w.Label("no step yet")
+        self._picture = w.Image(format="png", layout={"align_self": "flex-start"})  # a column would stretch it
         super().__init__([self.label, self._picture])
 
     def watch(self, session: Iterable[Any]) -> Iterator[Any]:

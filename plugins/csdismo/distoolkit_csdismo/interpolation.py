@@ -47,7 +47,7 @@ class Interpolation(w.VBox):  # type: ignore[misc]
         self.mixed: Pixels = np.zeros((1, 1, 1), dtype=np.uint8)
         self.walk: Pixels = np.zeros((3, 1, 1, 1, 1), dtype=np.uint8)
         self._large = {name: w.Image(format="png") for name in ("start", "mixed", "end")}
-        self._rows = w.Image(format="png")
+        self._rows = w.Image(format="png", layout={"align_self": "flex-start"})  # a column would stretch it
         last = images.sizes["sample"] - 1
         pickers = {
             name: w.IntSlider(max=last, description=name, continuous_update=False, style=_WIDE)

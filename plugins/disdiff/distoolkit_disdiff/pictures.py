@@ -69,7 +69,8 @@ class SwapBoard(w.VBox):  # type: ignore[misc]
         self.fields = np.zeros((1, 1, 1), dtype=np.float32)
         count, last = images.sizes["sample"], len(model.diffusion.schedule) - 1
         names = [(unit.name, c) for c, unit in enumerate(model.layout)]
-        self._board, self._maps = w.Image(format="png"), w.Image(format="png")
+        self._board = w.Image(format="png")
+        self._maps = w.Image(format="png", layout={"align_self": "flex-start"})  # a column would stretch it
         controls = {
             "target": w.IntSlider(max=count - 1, continuous_update=False, style=_WIDE),
             "source": w.IntSlider(max=count - 1, continuous_update=False, style=_WIDE),
@@ -139,7 +140,7 @@ class Denoising(w.VBox):  # type: ignore[misc]
         count = min(count, images.sizes["sample"])
         self.walk = _walk(model, images, device, count)
         self._times = sampling.sampling_times(_diffusion(model).schedule, len(self.walk))[::-1]
-        self._picture = w.Image(format="png")
+        self._picture = w.Image(format="png", layout={"align_self": "flex-start"})  # a column would stretch it
         slider = w.IntSlider(max=len(self.walk) - 1, description="step", style=_WIDE)
         w.link((self, "step"), (slider, "value"))
         self._label = w.Label()

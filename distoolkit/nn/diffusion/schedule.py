@@ -44,8 +44,8 @@ LEAST_KEPT = 1e-4
 ends at 2e-9, where an error of the noise prediction would come out 20,000 times as large."""
 
 SLOW = 0.1
-"""A beta so small that little is gained in a step. Schedules that end with such betas, all but the cosine one, do so on
-hundreds of times at which nearly nothing is kept: the first step is short, and no error of it grows."""
+"""Up to this beta a time can be visited however little is kept there. Linear schedules end a little below `LEAST_KEPT`
+too, with small betas; walks on them begin at T-1, as elsewhere. The cosine one ends in a few betas near 1."""
 
 
 class Schedule(nn.Module):

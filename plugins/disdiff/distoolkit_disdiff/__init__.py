@@ -74,8 +74,8 @@ DDPM: Method[DDPMConfig] = Method(
         deviations=(
             "U-Net, schedule and loss are those of DisDiff's configurations of the latent diffusion code (L1, "
             "AdamW), not the first paper's",
-            "DDIM visits times evenly spaced from 0 to T-1, or to the last one with abar_t of 1e-4 or more; the latent "
-            "diffusion code starts a little below T",
+            "DDIM visits times evenly spaced from 0 to T-1 (cosine schedule: to the last one with abar_t of 1e-4 or "
+            "more); the latent diffusion code starts a little below T",
             "inversion is refined by a fixed-point step, which the authors' code does not have (it has no inversion)",
             _OURS,
         ),

@@ -7,7 +7,6 @@ eps_S(x_t, t) = eps(x_t, t) - sqrt(1 - abar_t) * sum of g_c over c in S. With no
 from __future__ import annotations
 
 from collections.abc import Sequence
-from operator import index
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -16,7 +15,7 @@ from torch import nn
 from distoolkit.contract import DataError, ImageSpec, Unit
 from distoolkit.nn.diffusion import sampling
 from distoolkit.nn.diffusion.averaging import make_average
-from distoolkit.nn.diffusion.checks import check_start
+from distoolkit.nn.diffusion.checks import check_images, check_pairs, check_start, check_units
 from distoolkit.nn.diffusion.encoders import make_encoder
 from distoolkit.nn.diffusion.sampling import Predictor
 from distoolkit.nn.diffusion.space import shape_of
@@ -88,7 +87,7 @@ class DisDiff(nn.Module):
 
     def encode(self, image: torch.Tensor) -> torch.Tensor:
         """Return flat codes (batch, N d) of images in [0, 1]; unit c is entries c d to (c + 1) d."""
-        self._check_images(image)
+        check_images(image, self.image_shape)
         code: torch.Tensor = self.average["encoder"](2 * image - 1)
         return code
 
@@ -183,10 +182,9 @@ class DisDiff(nn.Module):
 
         ``code`` is the image's own by default.
         """
-        self._check_images(image)
+        check_images(image, self.image_shape)
         code = self.encode(image) if code is None else code
-        if len(code) != len(image):
-            raise DataError(f"{len(code)} codes and {len(image)} images: give the code of each image")
+        check_pairs(len(code), "codes", len(image))
         predict = self.predictor(code, strength=strength)
         frozen = self.diffusion
         return sampling.ddim_invert(
@@ -206,8 +204,7 @@ class DisDiff(nn.Module):
 
         ``target`` and ``source`` (batch, channel, y, x) in [0, 1]; so is the result.
         """
-        if len(target) != len(source):
-            raise DataError(f"{len(target)} targets and {len(source)} sources: give a source for each target")
+        check_pairs(len(source), "sources", len(target))
         code = self.encode(target)
         noise = self.invert(target, code, strength=strength, progress=progress)
         mixed = self.by_unit(code).clone()
@@ -218,23 +215,8 @@ class DisDiff(nn.Module):
     def which(self, units: Sequence[int] | None, device: torch.device) -> torch.Tensor:
         """Check indices of units and return them as a tensor (k,); all units for None."""
         count = self.estimator.units
-        try:
-            chosen = list(range(count)) if units is None else [index(c) for c in units]
-        except TypeError:  # no list, or one of something else: names, fractions
-            chosen = [-1]
-        if len(set(chosen)) != len(chosen) or not all(0 <= c < count for c in chosen):
-            raise DataError(
-                f"units = {units!r} are not allowed: give a list that has each unit at most once, by a whole number "
-                f"in 0 to {count - 1}"
-            )
+        chosen = list(range(count)) if units is None else check_units(units, count)
         return torch.tensor(chosen, dtype=torch.long, device=device)
-
-    def _check_images(self, image: torch.Tensor) -> None:
-        if image.dim() != 4 or image.shape[1:] != self.image_shape:
-            raise DataError(
-                f"images of shape {tuple(image.shape)} do not fit: this model was built for (batch, "
-                f"{', '.join(map(str, self.image_shape))}), pixels in [0, 1]"
-            )
 
     def train(self, mode: bool = True) -> DisDiff:
         """Set the mode of what is trained; averages and the frozen part stay in evaluation mode."""

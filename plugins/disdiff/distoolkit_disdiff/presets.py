@@ -1,7 +1,6 @@
 """Settings at full scale: 64x64 images on one GPU of 24 GB or more.
 
-None of them was run at full scale by the developers of this package. Expect a day or two for each seed on a V100-class
-GPU.
+None of them was run at full scale by the developers of this package, and how long a run takes is not known.
 
 First stage, U-Net, schedule, the size of a unit and the weights of the disentangling loss are those of the authors'
 configurations. Batch size, learning rate and decay of `disdiff` are those of EncDiff's account of its training. Ours

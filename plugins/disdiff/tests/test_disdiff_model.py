@@ -138,7 +138,7 @@ def test_images_of_another_shape_are_refused(shape: tuple[int, ...]) -> None:
 
 def test_images_without_their_code_or_partner_are_refused() -> None:
     model = new_model()
-    with pytest.raises(DataError, match="4 targets and 2 sources"):
+    with pytest.raises(DataError, match="2 sources and 4 images do not go together"):
         model.swap(batch(4), batch(2), [1])
     with pytest.raises(DataError, match="1 codes and 4 images"):
         model.invert(batch(4), torch.zeros(1, 32))

@@ -5,3 +5,6 @@ WEIGHT_SPACES = ("latent", "image")
 
 POSITIONS = ("orthogonal", "learned", "none")
 """How the estimator knows which unit a field is for."""
+
+SAMPLERS = ("ddim", "ddpm")
+"""How the diffusion model walks from noise to new pictures."""

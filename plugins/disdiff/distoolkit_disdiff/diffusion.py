@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from distoolkit.contract import DataError, ImageSpec, Unit
+from distoolkit.contract import ConfigError, DataError, ImageSpec, Unit
 from distoolkit.nn.diffusion import sampling
 from distoolkit.nn.diffusion.autoencoder import Autoencoder, Pixels, make_first_stage
 from distoolkit.nn.diffusion.averaging import make_average
 from distoolkit.nn.diffusion.schedule import Schedule
 from distoolkit.nn.diffusion.space import DiffusionSpace, make_parts, shape_of
 from distoolkit.nn.diffusion.unet import Shape, UNet
+from distoolkit_disdiff.choices import SAMPLERS
 
 if TYPE_CHECKING:
     from distoolkit_disdiff import settings
@@ -87,9 +88,35 @@ class Diffusion(DiffusionSpace):
         steps = self.sampling_steps
         return self.to_image(sampling.ddim(self.predict, self.schedule, start, steps, clip=clip, progress=progress))
 
-    def sample(self, count: int, *, seed: int = 0, progress: bool = False) -> torch.Tensor:
-        """Draw ``count`` new images (count, channel, y, x) in [0, 1]: the same for the same seed and kind of device."""
-        return self.decode(self.start(count, seed).flatten(1), clip=self.bounded, progress=progress)
+    def sample(self, count: int, *, seed: int = 0, sampler: str = "ddim", progress: bool = False) -> torch.Tensor:
+        """Draw new images: the same for the same seed and kind of device.
+
+        Parameters
+        ----------
+        sampler
+            One of `SAMPLERS`: ``"ddim"`` takes ``sampling_steps`` and adds no noise on the way, ``"ddpm"`` visits every
+            time and adds the noise of the reverse process.
+
+        Returns
+        -------
+        torch.Tensor
+            (count, channel, y, x) in [0, 1].
+
+        Raises
+        ------
+        ConfigError
+            Another sampler.
+        """
+        start = self.start(count, seed)
+        if sampler == "ddim":
+            return self.decode(start.flatten(1), clip=self.bounded, progress=progress)
+        if sampler != "ddpm":
+            raise ConfigError(f"sampler = {sampler!r} is not allowed: give {' or '.join(map(repr, SAMPLERS))}")
+        # not seeded as `start` is: on the CPU the first noise added would be x_T itself
+        generator = torch.Generator(start.device).manual_seed(seed + 1)
+        return self.to_image(
+            sampling.ddpm(self.predict, self.schedule, start, clip=self.bounded, generator=generator, progress=progress)
+        )
 
     def train(self, mode: bool = True) -> Diffusion:
         """Set the mode of what is trained; the average stays in evaluation mode."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from distoolkit_disdiff.choices import SAMPLERS
 from distoolkit_disdiff.estimator import OrthogonalEmbedding, skew_exponential
 from distoolkit_disdiff.losses import read_frozen
 from distoolkit_disdiff.model import build
@@ -285,8 +286,34 @@ def test_the_diffusion_model_alone_inverts_too() -> None:
     code = model.encode(image)
     assert code.shape == (2, 3 * 16 * 16)
     assert float((model.decode(code) - image).abs().mean()) < 0.02
-    assert torch.equal(model.sample(2, seed=3), model.sample(2, seed=3))
-    assert not torch.equal(model.sample(2, seed=3), model.sample(2, seed=4))
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_new_pictures_follow_from_the_seed(sampler: str) -> None:
+    model = shaken_model(shake=0.005, timesteps=20, sampling_steps=20).diffusion
+    drawn = model.sample(2, seed=3, sampler=sampler)
+    assert drawn.shape == (2, 3, 16, 16)
+    assert torch.equal(drawn, model.sample(2, seed=3, sampler=sampler))
+    assert not torch.equal(drawn, model.sample(2, seed=4, sampler=sampler))
+
+
+def test_the_reverse_process_adds_noise_that_is_not_its_start() -> None:
+    model = shaken_model(shake=0.005, timesteps=20, sampling_steps=20, beta_end=0.5).diffusion
+    added: list[torch.Tensor] = []
+
+    def recorded(noisy: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+        added.append(noisy)
+        return torch.zeros_like(noisy)
+
+    model.predict = recorded
+    assert not torch.equal(model.sample(2, seed=3, sampler="ddpm"), model.sample(2, seed=3))
+    start, second = added[0].flatten(), added[1].flatten()
+    assert float(torch.corrcoef(torch.stack([start, second]))[0, 1]) < 0.9
+
+
+def test_another_sampler_is_refused() -> None:
+    with pytest.raises(ConfigError, match="give 'ddim' or 'ddpm'"):
+        shaken_model().diffusion.sample(1, sampler="euler")
 
 
 # -- readings

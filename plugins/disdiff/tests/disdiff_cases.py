@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 from typing import Any
 
 import torch
+import xarray as xr
 from distoolkit_disdiff import DISDIFF
 from distoolkit_disdiff.model import DisDiff, build
 from distoolkit_disdiff.settings import DisDiffConfig
 
+import distoolkit as dt
 from distoolkit.contract import ImageSpec
 from distoolkit.nn.diffusion.averaging import make_average
+from distoolkit.runs import Run
+from distoolkit.testing import tiny_images
 
 SPEC = ImageSpec(3, 16, 16, 96)
 FIRST: dict[str, Any] = {
@@ -55,3 +60,8 @@ def batch(count: int = 4, seed: int = 1) -> torch.Tensor:
 def noisy(count: int = 4, seed: int = 2) -> tuple[torch.Tensor, torch.Tensor]:
     generator = torch.Generator().manual_seed(seed)
     return torch.randn(count, 3, 16, 16, generator=generator), torch.randint(0, 1000, (count,), generator=generator)
+
+
+def fit(method: Any, folder: Path, images: xr.Dataset | None = None, **changes: Any) -> Run:
+    """Fit with the quick settings and these changes."""
+    return dt.fit(method, images or tiny_images(), folder=folder, quick=True, progress=False, device="cpu", **changes)

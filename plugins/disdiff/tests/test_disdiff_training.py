@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 import torch
 import xarray as xr
-from distoolkit_disdiff import AUTOENCODER, DDPM, DISDIFF, around, on_top_of, training
-from distoolkit_disdiff.foreign import Foreign
+from distoolkit_disdiff import AUTOENCODER, DDPM, DISDIFF, on_top_of, training
 from distoolkit_disdiff.losses import read_frozen
 from distoolkit_disdiff.model import DisDiff
 from distoolkit_disdiff.training import compute_terms
@@ -19,12 +18,11 @@ import distoolkit as dt
 from distoolkit import encoding
 from distoolkit.contract import ConfigError, RunError, TrainingError
 from distoolkit.nn.diffusion.averaging import update_average
-from distoolkit.nn.diffusion.schedule import Schedule
 from distoolkit.runs import Run
 from distoolkit.testing import check_method, tiny_images
 from distoolkit.training import rehearse, start
 
-from .disdiff_cases import FIRST, SMALL, SPEC, batch, config, new_model, shaken_model
+from .disdiff_cases import FIRST, SMALL, batch, config, fit, new_model, shaken_model
 
 TINY: dict[str, Any] = {k: v for k, v in SMALL.items() if k not in ("encoder_width", "position_size")}
 FEW: dict[str, Any] = {**SMALL, "diffusion_steps": 3, "diffusion_warmup": 0, "steps": 3}
@@ -38,10 +36,6 @@ def draws(
     t = torch.randint(0, 1000, (count,), generator=generator)
     noise = torch.randn(count, *shape, generator=generator)
     return t, noise, torch.randint(0, units, (count,), generator=generator)
-
-
-def fit(method: Any, folder: Path, images: xr.Dataset | None = None, **changes: Any) -> Run:
-    return dt.fit(method, images or tiny_images(), folder=folder, quick=True, progress=False, device="cpu", **changes)
 
 
 # -- the contract
@@ -302,82 +296,6 @@ def test_each_stage_can_be_given(tmp_path: Path) -> None:
 def test_a_whole_tower_is_trained_in_one_fit(tmp_path: Path) -> None:
     run = fit("disdiff", tmp_path, **FEW, first_stage="vq", ae_width=8, ae_multipliers=(1, 2), autoencoder_steps=2)
     assert list(dict.fromkeys(run.history["stage"].values.astype(str))) == ["autoencoder", "diffusion", "disdiff"]
-
-
-def test_a_diffusion_model_from_elsewhere_is_a_function_and_its_schedule(tmp_path: Path) -> None:
-    class Theirs(torch.nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.layer = torch.nn.Conv2d(3, 3, 3, padding=1)
-
-        def forward(self, x: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
-            return self.layer(x) * (t[:, None, None, None] / 50)
-
-    theirs, betas = Theirs(), torch.linspace(0.001, 0.2, 50)
-    method = around(theirs, betas)
-    run = fit(method, tmp_path / "run", **SMALL, timesteps=50, steps=3)
-    model: Any = dt.open_run(run.folder, method).model()
-    assert torch.equal(model.diffusion.eps.layer.weight, theirs.layer.weight)
-    assert len(model.diffusion.schedule) == 50
-    assert model.estimator.trunk is not None
-    with torch.no_grad():
-        code = model.encode(batch())
-        x, t = torch.randn(4, 3, 16, 16), torch.tensor([0, 9, 20, 49])
-        torch.testing.assert_close(model.predictor(code, [])(x, t), theirs(x, t))
-        assert model.decode(code).shape == (4, 3, 16, 16)
-        assert float((model.predictor(code)(x, t) - theirs(x, t)).abs().max()) > 0  # its own trunk has learnt
-    with pytest.raises(ConfigError, match="timesteps = 50"):
-        fit(method, tmp_path / "b", **SMALL, steps=1)
-    with pytest.raises(ConfigError, match="works on pixels"):
-        fit(method, tmp_path / "c", **SMALL, timesteps=50, first_stage="vq", steps=1)
-    with pytest.raises(ConfigError, match="must return the noise"):
-        fit(around(lambda x, t: x[:, :1], betas), tmp_path / "d", **SMALL, timesteps=50, steps=1)
-    with pytest.raises(ConfigError, match="sampling_steps = 51 is not allowed: give 1 to 50"):
-        fit(method, tmp_path / "e", **{**SMALL, "sampling_steps": 51}, timesteps=50, steps=1)
-    assert method.widgets == DISDIFF.widgets
-    assert any("a contracting half of their own" in deviation for deviation in method.fidelity.deviations)
-    with pytest.raises(ConfigError, match=r"made with betas from 0.001 to 0.2 in 50 steps, and 0.001 to 0.1 in 50"):
-        dt.open_run(run.folder, around(theirs, torch.linspace(0.001, 0.1, 50))).model()
-
-
-class Plain(torch.nn.Sequential):
-    """A network that does not look at the time."""
-
-    def forward(self, x: torch.Tensor, t: torch.Tensor | None = None) -> torch.Tensor:
-        return super().forward(x)
-
-
-def test_a_diffusion_model_from_elsewhere_is_used_as_it_is_and_left_as_it_is(tmp_path: Path) -> None:
-    class Theirs(Plain):
-        modes: ClassVar[list[bool]] = []
-
-        def forward(self, x: torch.Tensor, t: torch.Tensor | None = None) -> torch.Tensor:
-            self.modes.append(self.training)
-            return super().forward(x)
-
-    theirs = Theirs(torch.nn.Conv2d(3, 3, 3, padding=1), torch.nn.BatchNorm2d(3), torch.nn.Dropout(0.5))
-    before = {name: tensor.clone() for name, tensor in theirs.state_dict().items()}
-    method = around(theirs, torch.linspace(0.001, 0.2, 50))
-    run = fit(method, tmp_path / "run", **SMALL, timesteps=50, steps=3)
-    assert run.status == "finished"
-    assert set(Theirs.modes) == {False}
-    assert theirs.training
-    assert all(parameter.requires_grad for parameter in theirs.parameters())
-    assert all(torch.equal(tensor, before[name]) for name, tensor in theirs.state_dict().items())
-
-
-@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float64])
-def test_a_diffusion_model_from_elsewhere_and_its_schedule_go_through_other_precisions(dtype: torch.dtype) -> None:
-    def made(last: float) -> Foreign:
-        eps = Plain(torch.nn.Conv2d(3, 3, 3, padding=1))
-        return Foreign(eps, Schedule(torch.linspace(0.001, last, 50)), config(timesteps=50), SPEC)
-
-    other = made(0.2).to(dtype)
-    noise = other.predict(torch.randn(2, 3, 16, 16), torch.tensor([3, 40]))
-    assert (noise.dtype, noise.shape) == (torch.float32, (2, 3, 16, 16))
-    made(0.2).load_state_dict(other.state_dict())
-    with pytest.raises(ConfigError, match=r"to 0\.2\d* in 50 steps, and 0\.001 to 0\.21 in 50 steps are"):
-        made(0.21).load_state_dict(other.state_dict())
 
 
 # -- as a plain citizen

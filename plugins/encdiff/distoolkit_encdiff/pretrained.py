@@ -38,6 +38,25 @@ def on_top_of(run: Run | str | os.PathLike[str], **changes: Any) -> dict[str, An
     return _networks(run) | {"autoencoder": str(run.folder)} | changes
 
 
+def fill_in(changes: dict[str, Any]) -> dict[str, Any]:
+    """Return settings with the networks of the first stage that ``autoencoder`` names (or is), where none are given.
+
+    A run, or its folder as a path, becomes the folder's name.
+
+    Raises
+    ------
+    ConfigError, RunError
+        As in `load_first_stage`.
+    """
+    below = changes.get("autoencoder")
+    if not isinstance(below, Run | str | os.PathLike) or below == "":
+        return changes
+    folder = str(below.folder if isinstance(below, Run) else below)
+    if not {*_SHARED, "latent_channels"} <= changes.keys():
+        changes = _networks(open_finished(folder, "autoencoder")) | changes
+    return {**changes, "autoencoder": folder}
+
+
 def load_first_stage(model: Autoencoder, config: Diffusion, spec: ImageSpec) -> None:
     """Take the weights of the first stage of the run that ``config.autoencoder`` names.
 

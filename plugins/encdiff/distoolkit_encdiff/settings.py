@@ -37,6 +37,13 @@ class EncDiffConfig(Diffusion):
     warmup: int = knob(500, WARMUP, "steps over which it rises from 0")
     ema: float = knob(0.999, DECAY, "decay of the average of all weights, with which codes and samples are made")
 
+    @staticmethod
+    def completed(changes: dict[str, Any]) -> dict[str, Any]:
+        """Take the settings of the first stage that ``autoencoder`` names (or is), where none are given."""
+        from distoolkit_encdiff.pretrained import fill_in
+
+        return fill_in(changes)
+
 
 AUTHORS: dict[str, Any] = {
     "first_stage": "vq",

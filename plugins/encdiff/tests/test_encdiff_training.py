@@ -123,6 +123,14 @@ def test_only_encoder_and_network_learn_once_the_first_stage_is_there(tmp_path: 
     assert drawn["image"].shape == (2, 16, 16, 3)
 
 
+def test_a_first_stage_or_its_folder_is_enough_to_build_on(tmp_path: Path) -> None:
+    first = fit(tmp_path / "first", "latent_autoencoder", latents=2, **FIRST)
+    for name, given in (("run", first), ("folder", first.folder), ("text", str(first.folder))):
+        run = fit(tmp_path / name, autoencoder=given)
+        assert run.config == fit(tmp_path / f"{name}-by-hand", **on_top_of(first)).config
+    assert fit(tmp_path / "more", autoencoder=first, unit_size=3).config.unit_size == 3
+
+
 def test_first_stages_that_do_not_fit_are_refused_with_what_to_give(tmp_path: Path) -> None:
     first = fit(tmp_path / "first", "latent_autoencoder", latents=2, **FIRST)
     settings = on_top_of(first)
@@ -131,7 +139,7 @@ def test_first_stages_that_do_not_fit_are_refused_with_what_to_give(tmp_path: Pa
     with pytest.raises(ConfigError, match=r"trained on images of 16x16x3.*these are 32x32x3"):
         fit(tmp_path / "b", images=tiny_images(32), **settings)
     with pytest.raises(ConfigError, match="first_stage = 'none'"):
-        fit(tmp_path / "c", autoencoder=str(first.folder))
+        fit(tmp_path / "c", autoencoder=first, first_stage="none")
     with pytest.raises(RunError, match="no run folder"):
         fit(tmp_path / "d", **{**settings, "autoencoder": str(tmp_path / "nowhere")})
     with pytest.raises(ConfigError, match="has no first stage"):

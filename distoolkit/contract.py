@@ -273,7 +273,8 @@ class Decodes(Protocol):
     """A model that can draw. Without it there is no traversal, and the explorer says so.
 
     One that needs many passes for a picture, like a diffusion model, has an attribute ``draws_slowly = True``: `encode`
-    then draws no reconstructions unless it is asked to.
+    then draws no reconstructions unless it is asked to. If its ``decode`` takes ``progress: bool`` too, it is told
+    whether to show a bar over those passes.
     """
 
     def decode(self, code: torch.Tensor) -> torch.Tensor:

@@ -176,12 +176,9 @@ def swapped(run: Run, images: xr.Dataset, judge_steps: int) -> dict[str, float]:
     for ending, (inverted, strength) in WALKS.items():
         noise = _inverted(model, pixels, strength) if inverted else None
         swaps = swap_units(partial(_draw, model, noise, strength), code, chosen, judge)
+        found[f"swap_faithful{ending}"] = swaps.faithful()  # refuses images that do not differ, of which no rates exist
         rates = [rate for _, rate in swaps.matched().values()]
-        found |= {
-            f"swap_best{ending}": max(rates),
-            f"swap_mean{ending}": sum(rates) / len(rates),
-            f"swap_faithful{ending}": swaps.faithful(),
-        }
+        found |= {f"swap_best{ending}": max(rates), f"swap_mean{ending}": sum(rates) / len(rates)}
     return found
 
 

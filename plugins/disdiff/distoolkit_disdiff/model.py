@@ -15,7 +15,7 @@ from torch import nn
 from distoolkit.contract import DataError, ImageSpec, Unit
 from distoolkit.nn.diffusion import sampling
 from distoolkit.nn.diffusion.averaging import make_average
-from distoolkit.nn.diffusion.checks import check_images, check_pairs, check_start, check_units
+from distoolkit.nn.diffusion.checks import check_finite, check_images, check_pairs, check_start, check_units
 from distoolkit.nn.diffusion.encoders import make_encoder
 from distoolkit.nn.diffusion.sampling import Predictor
 from distoolkit.nn.diffusion.space import shape_of
@@ -134,6 +134,7 @@ class DisDiff(nn.Module):
         if not 0 <= strength < float("inf"):
             raise DataError(f"strength = {strength} is not allowed: give 0 or more; 1 takes the fields as they are")
         split = self.by_unit(code)
+        check_finite("code", code)
         which = self.which(units, code.device)
 
         def predict(noisy: torch.Tensor, t: torch.Tensor) -> torch.Tensor:

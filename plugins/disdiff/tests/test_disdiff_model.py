@@ -120,6 +120,18 @@ def test_impossible_units_are_refused(units: Any) -> None:
         model.decode(torch.zeros(2, 32), units=units)
 
 
+def test_codes_noise_and_images_with_nan_are_refused_by_their_names() -> None:
+    model, nan = new_model(), float("nan")
+    code = model.encode(batch())
+    for name, draw in {
+        "code": lambda: model.decode(code + nan),
+        "x_T": lambda: model.decode(code, noise=model.noise + nan),
+        "x_0": lambda: model.invert(batch() + nan, code),
+    }.items():
+        with pytest.raises(DataError, match=f"the {name} given holds NaN"):
+            draw()
+
+
 @pytest.mark.parametrize("shape", [(3, 3, 16, 16), (4, 1, 16, 16), (4, 3, 8, 8), (1, 3, 32, 32), (3, 16, 16)])
 def test_noise_of_another_shape_is_refused(shape: tuple[int, ...]) -> None:
     model = new_model()

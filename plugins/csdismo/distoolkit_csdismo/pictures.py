@@ -40,6 +40,7 @@ def clickable(transferred: xr.Dataset) -> hv.Layout:
     first = hv.streams.Tap(source=picture, x=1, y=len(shown.rows) - 2)  # the upper left of the transferred pictures
     enlarged = hv.DynamicMap(partial(enlarge, shown), streams=[first])
     both = hv.Layout([picture, enlarged]).cols(1).opts(shared_axes=False, backend="bokeh")
+    enlarged.id = None  # HoloViews has given it the options of any one part: by chance the board's, with its title
     both.mosaic = shown  # what `distoolkit.views.static` draws
     return signed(both, transferred)
 

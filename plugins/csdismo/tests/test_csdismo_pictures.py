@@ -37,6 +37,7 @@ def pixels(shown: hv.RGB) -> np.ndarray:
 def test_a_click_enlarges_a_picture_beside_what_it_was_made_from(run: dt.Run, images: xr.Dataset) -> None:
     drawn = transfer(run, images, content_from=[0, 1, 2], style_from=[50, 60])
     board = clickable(drawn)
+    assert board[1].id is None  # options of its own would replace those of what it draws
     (stream,) = board[1].streams
     stream.event(x=2.9, y=-0.3)  # the third content, in the last row
     shown = board[1][()]
